@@ -1,0 +1,138 @@
+//! One writer thread: draws what is waiting, runs it in one transaction, answers after the commit.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::queue::{Failure, Portion, Signal, Source};
+use super::tx::Tx;
+use super::{Counters, lock};
+use crate::conn::Conn;
+use crate::database::Database;
+use crate::error::{DbError, DbErrorKind};
+
+/// How often a batch that lost against another node's locks is run again.
+const RETRIES_MAX: u32 = 5;
+
+pub(crate) struct Shard {
+    pub(crate) index: usize,
+    pub(crate) database: Database,
+    pub(crate) conn: Option<Conn>,
+    pub(crate) signal: Arc<Signal>,
+    pub(crate) sources: Arc<Mutex<Vec<Arc<dyn Source>>>>,
+    pub(crate) counters: Arc<Counters>,
+}
+
+/// How a transaction came to nothing.
+enum Abort {
+    /// Before COMMIT: nothing is written.
+    Undone(DbError),
+    /// While COMMIT was under way on a connection that then broke.
+    Unknown(DbError),
+}
+
+impl Shard {
+    pub(crate) fn run(mut self) {
+        while self.signal.wait() {
+            let sources = lock(&self.sources).clone();
+            let portions: Vec<_> = sources
+                .iter()
+                .filter_map(|source| source.take(self.index))
+                .collect();
+            if !portions.is_empty() {
+                self.write(portions);
+            }
+        }
+    }
+
+    /// Writes the portions, answering every caller exactly once.
+    fn write(&mut self, mut portions: Vec<Box<dyn Portion>>) {
+        for tries in 1.. {
+            let Err(abort) = self.attempt(&mut portions) else {
+                return answer(portions, &Ok(()));
+            };
+            self.counters.aborts.fetch_add(1, Ordering::Relaxed);
+            match abort {
+                Abort::Unknown(error) => {
+                    tracing::error!(%error, "the database did not answer a commit");
+                    self.conn = None;
+                    let failure = Failure::OutcomeUnknown(error.message);
+                    return answer(portions, &Err(failure));
+                }
+                Abort::Undone(error) => match &error.kind {
+                    DbErrorKind::Retry if tries < RETRIES_MAX => {
+                        std::thread::sleep(Duration::from_millis(u64::from(tries) * 10));
+                    }
+                    DbErrorKind::Retry | DbErrorKind::Lost | DbErrorKind::Full => {
+                        tracing::error!(%error, "a batch of writes was refused");
+                        self.conn = None;
+                        return answer(portions, &Err(Failure::Unavailable(error.message)));
+                    }
+                    _ => return self.one_by_one(portions, error),
+                },
+            }
+        }
+    }
+
+    /// A statement failed: find whose it was, and write the others.
+    fn one_by_one(&mut self, portions: Vec<Box<dyn Portion>>, error: DbError) {
+        if portions.iter().map(|p| p.len()).sum::<usize>() > 1 {
+            for single in portions.into_iter().flat_map(Portion::split) {
+                self.write(vec![single]);
+            }
+        } else {
+            tracing::error!(%error, "a write failed");
+            answer(portions, &Err(Failure::Failed(error.message)));
+        }
+    }
+
+    fn attempt(&mut self, portions: &mut [Box<dyn Portion>]) -> Result<(), Abort> {
+        let conn = match &mut self.conn {
+            Some(conn) => conn,
+            none => none.insert(self.database.connect().map_err(Abort::Undone)?),
+        };
+        if let Err(error) = conn.begin() {
+            return Err(Abort::Undone(undo(&mut self.conn, error)));
+        }
+        let mut tx = Tx::new(conn);
+        let ran = portions
+            .iter_mut()
+            .try_for_each(|p| p.run(&mut tx))
+            .and_then(|()| tx.conn().take_failed());
+        let effects = tx.into_effects();
+        if let Err(error) = ran {
+            return Err(Abort::Undone(undo(&mut self.conn, error)));
+        }
+        if let Err(error) = conn.end("COMMIT") {
+            return Err(if error.kind == DbErrorKind::Lost {
+                Abort::Unknown(error)
+            } else {
+                Abort::Undone(undo(&mut self.conn, error))
+            });
+        }
+        let jobs: usize = portions.iter().map(|p| p.len()).sum();
+        self.counters.commits.fetch_add(1, Ordering::Relaxed);
+        self.counters.jobs.fetch_add(jobs as u64, Ordering::Relaxed);
+        for effect in effects {
+            effect();
+        }
+        Ok(())
+    }
+}
+
+/// Rolls back; a connection on which that fails, or that the error spoiled, is dropped.
+fn undo(slot: &mut Option<Conn>, error: DbError) -> DbError {
+    let rolled_back = slot
+        .as_mut()
+        .is_some_and(|conn| conn.end("ROLLBACK").is_ok());
+    if !rolled_back || error.spoils_connection() {
+        *slot = None;
+    }
+    error
+}
+
+fn answer(portions: Vec<Box<dyn Portion>>, verdict: &Result<(), Failure>) {
+    for portion in portions {
+        portion.finish(verdict);
+    }
+}

@@ -1,0 +1,178 @@
+//! Jobs that are closures, each in a savepoint of its own.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::queue::{Failure, Portion, Queues, Refusal, Signal, Source};
+use super::tx::{Tx, TxError, TxResult};
+use super::{Lane, WriteError, WriterSettings};
+use crate::error::{DbError, DbErrorKind};
+
+/// Most closures in one transaction.
+const CLOSURES_MAX: usize = 64;
+const CLOSURES_RANK: u8 = 50;
+
+/// What a closure's run came to, as far as the batch is concerned.
+enum Ran {
+    Done,
+    Refused,
+}
+
+/// A closure with its caller, its types hidden.
+trait Call: Send {
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<Ran, DbError>;
+    fn finish(self: Box<Self>, verdict: &Result<(), Failure>);
+}
+
+pub(crate) struct Closure(Box<dyn Call>);
+
+struct Typed<T, E, F> {
+    job: F,
+    result: Option<Result<T, WriteError<E>>>,
+    sender: oneshot::Sender<Result<T, WriteError<E>>>,
+}
+
+impl Closure {
+    pub(crate) fn boxed<T, E, F>(job: F, sender: oneshot::Sender<Result<T, WriteError<E>>>) -> Self
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> TxResult<T, E> + Send + 'static,
+    {
+        Self(Box::new(Typed {
+            job,
+            result: None,
+            sender,
+        }))
+    }
+}
+
+impl<T, E, F> Call for Typed<T, E, F>
+where
+    T: Send,
+    E: Send,
+    F: FnMut(&mut Tx<'_>) -> TxResult<T, E> + Send,
+{
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<Ran, DbError> {
+        let job = &mut self.job;
+        match catch_unwind(AssertUnwindSafe(|| job(tx))) {
+            Ok(Ok(value)) => {
+                self.result = Some(Ok(value));
+                Ok(Ran::Done)
+            }
+            Ok(Err(TxError::Refused(refusal))) => {
+                self.result = Some(Err(WriteError::Refused(refusal)));
+                Ok(Ran::Refused)
+            }
+            Ok(Err(TxError::Db(error))) => Err(error),
+            Err(_panic) => {
+                self.result = Some(Err(WriteError::Failed("the job panicked".into())));
+                Ok(Ran::Refused)
+            }
+        }
+    }
+
+    fn finish(self: Box<Self>, verdict: &Result<(), Failure>) {
+        let answer = match (verdict, self.result) {
+            (Err(failure), _) => Err(failure.to_write_error()),
+            (Ok(()), Some(result)) => result,
+            (Ok(()), None) => Err(WriteError::Failed("the job never ran".into())),
+        };
+        // A caller that no longer listens does not change what is written.
+        drop(self.sender.send(answer));
+    }
+}
+
+/// The waiting closures of all lanes.
+pub(crate) struct Closures {
+    urgent: Queues<Closure>,
+    bulk: Queues<Closure>,
+}
+
+impl Closures {
+    pub(crate) fn new(signals: Vec<Arc<Signal>>, settings: &WriterSettings) -> Self {
+        Self {
+            urgent: Queues::new(signals.clone(), settings),
+            bulk: Queues::new(signals, settings),
+        }
+    }
+
+    pub(crate) fn push(
+        &self,
+        lane: Lane,
+        tenant: i64,
+        key: u64,
+        closure: Closure,
+    ) -> Result<(), Refusal> {
+        let queues = match lane {
+            Lane::Interactive | Lane::Outcomes => &self.urgent,
+            Lane::Bulk => &self.bulk,
+        };
+        queues.push(tenant, key, 0, closure)
+    }
+}
+
+impl Source for Closures {
+    fn rank(&self) -> u8 {
+        CLOSURES_RANK
+    }
+
+    fn take(&self, shard: usize) -> Option<Box<dyn Portion>> {
+        let mut closures = self.urgent.take(shard, CLOSURES_MAX, usize::MAX);
+        let room = (CLOSURES_MAX - closures.len()).clamp(1, CLOSURES_MAX / 4);
+        closures.extend(self.bulk.take(shard, room, usize::MAX));
+        (!closures.is_empty()).then(|| Box::new(ClosurePortion(closures)) as Box<dyn Portion>)
+    }
+}
+
+struct ClosurePortion(Vec<Closure>);
+
+impl Portion for ClosurePortion {
+    /// A savepoint that cannot be undone means the engine has undone more than we asked: the error goes up.
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), DbError> {
+        for Closure(call) in &mut self.0 {
+            let effects = tx.effects_len();
+            tx.conn().batch("SAVEPOINT job")?;
+            match call.run(tx)? {
+                Ran::Done => {
+                    tx.conn().take_failed()?;
+                    tx.conn().batch("RELEASE SAVEPOINT job").map_err(gone)?;
+                }
+                Ran::Refused => {
+                    tx.forget_effects_after(effects);
+                    drop(tx.conn().take_failed());
+                    tx.conn()
+                        .batch("ROLLBACK TO SAVEPOINT job; RELEASE SAVEPOINT job")
+                        .map_err(gone)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn split(self: Box<Self>) -> Vec<Box<dyn Portion>> {
+        self.0
+            .into_iter()
+            .map(|closure| Box::new(Self(vec![closure])) as Box<dyn Portion>)
+            .collect()
+    }
+
+    fn finish(self: Box<Self>, verdict: &Result<(), Failure>) {
+        for Closure(call) in self.0 {
+            call.finish(verdict);
+        }
+    }
+}
+
+fn gone(error: DbError) -> DbError {
+    DbError::new(
+        DbErrorKind::Lost,
+        format!("the transaction ended by itself: {error}"),
+    )
+}
