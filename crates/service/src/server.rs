@@ -1,0 +1,123 @@
+//! HTTP on a real port until told to stop. It must never install signal handlers: one process may run
+//! several servers.
+
+use std::io;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::middleware::from_fn;
+use actix_web::{App, Error, HttpResponse, HttpServer, web};
+use serde::Deserialize;
+
+use crate::{BodyLimits, Shutdown, observe};
+
+/// The `[ingest.http]` and `[receiver.http]` sections.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerLimits {
+    /// Threads that answer; 0: one per processor.
+    pub workers: usize,
+    /// Open connections of one worker.
+    pub connections_per_worker_max: usize,
+    /// Idle time before a connection is closed.
+    pub keep_alive_seconds: u64,
+    /// Time for a request's head to arrive.
+    pub head_seconds_max: u64,
+    /// Size of a JSON or form body.
+    pub body_bytes_max: usize,
+    /// Time for such a body to arrive.
+    pub body_seconds_max: u64,
+}
+
+impl ServerLimits {
+    /// The part that [`app`] needs.
+    pub fn body_limits(&self) -> BodyLimits {
+        BodyLimits {
+            bytes_max: self.body_bytes_max,
+            time_max: Duration::from_secs(self.body_seconds_max),
+        }
+    }
+}
+
+/// The application that [`serve`] runs, for tests too: `routes` inside [`observe`], body limits set,
+/// problems for unknown paths and wrong methods.
+///
+/// Only a `web::resource` answers a wrong method with 405; a bare `routes.route(…)` answers 404.
+pub fn app<F>(
+    routes: F,
+    limits: BodyLimits,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = Error,
+        InitError = (),
+    >,
+>
+where
+    F: FnOnce(&mut web::ServiceConfig),
+{
+    // `observe` turns the bare status into a problem, as it does for a wrong method.
+    let unknown_path = || async { HttpResponse::new(StatusCode::NOT_FOUND) };
+    App::new()
+        .app_data(limits)
+        .configure(routes)
+        .default_service(web::to(unknown_path))
+        .wrap(from_fn(observe))
+}
+
+/// Serves `routes` on `listener` until `shutdown` is triggered; then accepts no more, lets the requests
+/// under way finish for at most `grace` (rounded up to whole seconds), and returns.
+///
+/// Runs inside any tokio runtime, several times in one process. `routes` is called once per worker
+/// thread: make shared state (`web::Data`) outside of it.
+///
+/// # Errors
+/// When the listener cannot be used or a worker cannot start.
+pub async fn serve<F>(
+    listener: TcpListener,
+    routes: F,
+    limits: ServerLimits,
+    grace: Duration,
+    shutdown: Shutdown,
+) -> io::Result<()>
+where
+    F: Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
+{
+    let address = listener.local_addr()?;
+    let workers = match limits.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        workers => workers,
+    };
+    let (keep_alive, head) = (limits.keep_alive_seconds, limits.head_seconds_max);
+    let body = limits.body_limits();
+    let connections = limits.connections_per_worker_max;
+    let mut server = HttpServer::new(move || app(routes.clone(), body))
+        .workers(workers)
+        .max_connections(connections)
+        .keep_alive(Duration::from_secs(keep_alive))
+        .client_request_timeout(Duration::from_secs(head))
+        .shutdown_timeout(
+            grace
+                .as_millis()
+                .div_ceil(1000)
+                .try_into()
+                .unwrap_or(u64::MAX),
+        )
+        .disable_signals()
+        .listen(listener)?
+        .run();
+    let handle = server.handle();
+    tracing::info!("listening on http://{address}");
+    tokio::select! {
+        ended = &mut server => return ended,
+        () = shutdown.triggered() => {}
+    }
+    // The server acts on its handle only while it is polled.
+    let ((), ended) = tokio::join!(handle.stop(true), server);
+    ended
+}

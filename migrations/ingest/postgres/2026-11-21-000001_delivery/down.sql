@@ -1,0 +1,10 @@
+DROP TABLE attempts;
+DROP TABLE deliveries;
+DROP TABLE secrets;
+DROP TABLE subscriptions;
+DROP TABLE subscriptions_version;
+DROP TABLE events;
+DROP TABLE subject_sequences;
+DROP TABLE nodes;
+DROP TABLE tenants;
+DROP TABLE meta;
