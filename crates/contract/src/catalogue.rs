@@ -51,18 +51,20 @@ pub struct CatalogueEntry {
     pub description: &'static str,
 }
 
-/// The shipped entry of an event type.
-#[must_use]
-pub fn find(event_type: &EventType) -> Option<&'static CatalogueEntry> {
-    CATALOGUE
-        .iter()
-        .find(|entry| entry.event_type == *event_type)
+impl CatalogueEntry {
+    /// The shipped entry of an event type.
+    #[must_use]
+    pub fn find(event_type: &EventType) -> Option<&'static Self> {
+        CATALOGUE
+            .iter()
+            .find(|entry| entry.event_type == *event_type)
+    }
 }
 
 /// Whether the event is about deliveries themselves, and so must cause no further operational event.
 #[must_use]
 pub fn is_operational(event_type: &EventType) -> bool {
-    find(event_type).is_some_and(|entry| entry.group == Group::Operational)
+    CatalogueEntry::find(event_type).is_some_and(|entry| entry.group == Group::Operational)
 }
 
 const fn entry(name: &'static str, group: Group, description: &'static str) -> CatalogueEntry {
@@ -315,7 +317,10 @@ mod tests {
     #[test]
     fn file_events_and_operational_events_are_in_it() {
         for kind in FileEventKind::ALL {
-            assert_eq!(find(&kind.event_type()).unwrap().group, Group::File);
+            assert_eq!(
+                CatalogueEntry::find(&kind.event_type()).unwrap().group,
+                Group::File
+            );
         }
         assert!(is_operational(&EventType::parse("delivery.dead").unwrap()));
         assert!(!is_operational(&EventType::PROBE));

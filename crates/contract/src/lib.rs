@@ -45,7 +45,7 @@ mod time;
 mod verify;
 
 pub use body_signature::BodySignature;
-pub use catalogue::{CATALOGUE, CatalogueEntry, Group, find, is_operational};
+pub use catalogue::{CATALOGUE, CatalogueEntry, Group, is_operational};
 pub use codes::{ClientCode, CodeError, ProjectCode};
 pub use event::{DefaultSubject, Event, SUBJECT_BYTES_MAX, default_subject};
 pub use event_type::{EVENT_TYPE_BYTES_MAX, EventType, EventTypeError, TypePattern};

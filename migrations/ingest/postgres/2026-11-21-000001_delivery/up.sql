@@ -116,8 +116,8 @@ CREATE TABLE attempts (
     claim BIGINT NOT NULL,
     started_at_ms BIGINT NOT NULL,
     duration_ms BIGINT NOT NULL,
-    -- 1 delivered, 2 status, 3 timeout, 4 connection, 5 refused address, 6 broken response
-    outcome SMALLINT NOT NULL CHECK (outcome BETWEEN 1 AND 6),
+    -- 1 delivered, 2 status, 3 timeout, 4 connection, 5 refused address, 6 broken response, 7 unsendable
+    outcome SMALLINT NOT NULL CHECK (outcome BETWEEN 1 AND 7),
     status_code SMALLINT,
     error TEXT,
     response BYTEA,

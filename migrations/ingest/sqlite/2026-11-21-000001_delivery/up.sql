@@ -116,8 +116,8 @@ CREATE TABLE attempts (
     claim INTEGER NOT NULL,
     started_at_ms INTEGER NOT NULL,
     duration_ms INTEGER NOT NULL,
-    -- 1 delivered, 2 status, 3 timeout, 4 connection, 5 refused address, 6 broken response
-    outcome INTEGER NOT NULL CHECK (outcome BETWEEN 1 AND 6),
+    -- 1 delivered, 2 status, 3 timeout, 4 connection, 5 refused address, 6 broken response, 7 unsendable
+    outcome INTEGER NOT NULL CHECK (outcome BETWEEN 1 AND 7),
     status_code INTEGER,
     error TEXT,
     response BLOB,

@@ -1,0 +1,54 @@
+//! The dispatcher: deliveries in memory, sent in turns. One thread with a runtime of its own, so that a busy
+//! web server and slow endpoints do not stand in each other's way. Memory is a cache of the table with a
+//! bound; whatever is lost here is found there again.
+
+mod attempt;
+mod turns;
+mod work_loop;
+
+use std::sync::Arc;
+
+use contract::{Event, Profile};
+use tokio::sync::mpsc;
+
+use crate::endpoint::Endpoint;
+use crate::slots::Slot;
+
+pub(crate) use work_loop::{Context, spawn};
+
+/// A delivery that this process owns.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub(crate) delivery_id: i64,
+    pub(crate) claim: i64,
+    /// Attempts made before.
+    pub(crate) attempts: i64,
+    pub(crate) profile: Profile,
+    pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) event: Arc<Event>,
+    /// Its room in memory; held until its outcome has been committed.
+    pub(crate) slot: Slot,
+}
+
+/// What the dispatcher is told.
+pub(crate) enum Command {
+    Work(Work),
+    /// A delivery of this endpoint waits in the table.
+    Waiting { endpoint_id: i64, due_at_ms: i64 },
+}
+
+/// Where commands are put. Bounded by the slots that work carries.
+#[derive(Clone)]
+pub(crate) struct Inbox(mpsc::UnboundedSender<Command>);
+
+impl Inbox {
+    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Command>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self(sender), receiver)
+    }
+
+    /// A dispatcher that has stopped takes nothing more: the table keeps it.
+    pub(crate) fn put(&self, command: Command) {
+        drop(self.0.send(command));
+    }
+}

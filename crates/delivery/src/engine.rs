@@ -1,0 +1,272 @@
+//! The engine as its owner sees it: start, publish, configure, stop.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use db::{Clock, Database, DatabaseClock, DbError, Lane, LockError, NodeLock, TxError, WriteError, Writer};
+use diesel::sql_types::{BigInt, Text};
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::sync::watch;
+
+use crate::address::{AddressPolicy, NetworkError};
+use crate::dispatcher::{self, Context, Inbox};
+use crate::endpoint::{SubscriptionError, SubscriptionSettings};
+use crate::finish::Finish;
+use crate::keys::RowKeys;
+use crate::node;
+use crate::publish::{Inner, Publisher};
+use crate::registry::{Registry, check_all};
+use crate::settings::DeliverySettings;
+use crate::slots::Slots;
+use crate::transport::{HttpTransport, Transport};
+use crate::vault::Vault;
+
+/// Whose events they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tenant {
+    pub id: i64,
+    pub name: Arc<str>,
+}
+
+/// Why the engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    #[error(transparent)]
+    Node(#[from] LockError),
+    #[error(transparent)]
+    Database(#[from] DbError),
+    #[error("the delivery tables cannot be written: {0}")]
+    Write(String),
+    #[error("ingest.delivery.allow_networks: {0}")]
+    Network(#[from] NetworkError),
+    #[error("ingest.delivery.subscriptions.{name}.{cause}")]
+    Subscription {
+        name: String,
+        cause: SubscriptionError,
+    },
+    #[error("ingest.delivery.retry_schedule: {0}")]
+    Schedule(#[from] crate::schedule::ScheduleError),
+    #[error("the HTTP client cannot be built: {0}")]
+    Transport(#[from] reqwest::Error),
+    #[error("the system gives no randomness")]
+    Random,
+    #[error("no thread for the dispatcher: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+impl From<WriteError<std::convert::Infallible>> for EngineError {
+    fn from(error: WriteError<std::convert::Infallible>) -> Self {
+        Self::Write(error.to_string())
+    }
+}
+
+/// The running engine.
+pub struct Engine {
+    publisher: Publisher,
+    tenant: Tenant,
+    stop: watch::Sender<Option<Duration>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    _lock: NodeLock,
+}
+
+#[derive(diesel::QueryableByName)]
+struct TenantRow {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+/// What entering the database found.
+struct Entered {
+    number: i64,
+    origin: String,
+    tenant: Tenant,
+}
+
+impl Engine {
+    /// Takes the node's name, takes back what an earlier run of this node held, makes the stored
+    /// subscriptions equal to `subscriptions`, and begins to deliver.
+    ///
+    /// # Errors
+    /// [`EngineError`], with the settings at fault named.
+    pub async fn start(
+        database: &Database,
+        writer: &Writer,
+        vault: Vault,
+        settings: &DeliverySettings,
+        subscriptions: Vec<SubscriptionSettings>,
+    ) -> Result<Self, EngineError> {
+        crate::schedule::RetrySchedule::parse(&settings.retry_schedule)?;
+        let policy = AddressPolicy::new(&settings.allow_networks)?;
+        let transport = Arc::new(HttpTransport::new(policy, settings)?);
+        Self::start_with(database, writer, vault, settings, subscriptions, transport).await
+    }
+
+    /// The same with another transport.
+    ///
+    /// # Errors
+    /// As [`Engine::start`].
+    pub async fn start_with(
+        database: &Database,
+        writer: &Writer,
+        vault: Vault,
+        settings: &DeliverySettings,
+        subscriptions: Vec<SubscriptionSettings>,
+        transport: Arc<dyn Transport>,
+    ) -> Result<Self, EngineError> {
+        let wanted = check_all(subscriptions, settings)
+            .map_err(|(name, cause)| EngineError::Subscription { name, cause })?;
+        let lock = database.lock_node(&settings.node_name)?;
+        let clock = Arc::new(DatabaseClock::default());
+        let lease = Duration::from_secs(settings.lease_seconds.max(3).into());
+        let node_id = random_id()?;
+        let entered = enter(writer, &clock, node_id, settings, lease).await?;
+        let (inbox, commands) = Inbox::new();
+        let publisher = Publisher {
+            inner: Arc::new(Inner {
+                registry: Registry::new(vault),
+                keys: RowKeys::new(u32::try_from(entered.number).unwrap_or_default()),
+                slots: Slots::new(
+                    settings.queue_deliveries_per_endpoint_max,
+                    settings.queue_memory_bytes_max,
+                ),
+                clock: Arc::clone(&clock) as Arc<dyn Clock>,
+                random: SystemRandom::new(),
+                node_id,
+                origin: entered.origin,
+                inbox,
+                enabled: settings.enabled,
+            }),
+        };
+        let in_flight_max = settings.attempts_in_flight_per_endpoint_max;
+        configure(writer, &publisher, &entered.tenant, Arc::new(wanted), in_flight_max).await?;
+        let context = Context {
+            publisher: publisher.clone(),
+            database: database.clone(),
+            database_clock: Arc::clone(&clock),
+            clock,
+            writer: writer.clone(),
+            finish: writer.register(Finish),
+            transport,
+            retry_jitter: settings.retry_jitter,
+            retry_after_max: Duration::from_secs(settings.retry_after_seconds_max.into()),
+            in_flight_max: settings.attempts_in_flight_max,
+            lease,
+        };
+        let (stop, stopped) = watch::channel(None);
+        let thread = dispatcher::spawn(Arc::new(context), commands, stopped)?;
+        Ok(Self {
+            publisher,
+            tenant: entered.tenant,
+            stop,
+            thread: Mutex::new(Some(thread)),
+            _lock: lock,
+        })
+    }
+
+    /// Publishes in the caller's transactions.
+    pub fn publisher(&self) -> &Publisher {
+        &self.publisher
+    }
+
+    /// The one tenant of a single-tenant install.
+    pub fn default_tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
+    /// This incarnation, as it stands in the `owner` of what it holds.
+    pub fn node_id(&self) -> i64 {
+        self.publisher.inner.node_id
+    }
+
+    /// The time that all nodes agree on.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.publisher.inner.clock)
+    }
+
+    /// Starts no more attempts, waits at most `grace` for those under way, gives back what is held.
+    /// Blocks; stop the writer afterwards.
+    pub fn stop(&self, grace: Duration) {
+        self.stop.send_replace(Some(grace));
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the dispatcher panicked");
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop(Duration::ZERO);
+    }
+}
+
+/// A positive random number, the identity of an incarnation.
+fn random_id() -> Result<i64, EngineError> {
+    let mut bytes = [0; 8];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_unspecified| EngineError::Random)?;
+    Ok((u64::from_be_bytes(bytes) >> 1).cast_signed().max(1))
+}
+
+fn random_hex() -> Result<String, EngineError> {
+    let mut bytes = [0; 16];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_unspecified| EngineError::Random)?;
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+}
+
+async fn enter(
+    writer: &Writer,
+    clock: &Arc<DatabaseClock>,
+    node_id: i64,
+    settings: &DeliverySettings,
+    lease: Duration,
+) -> Result<Entered, EngineError> {
+    let fresh_origin = random_hex()?;
+    let (clock, name) = (Arc::clone(clock), settings.node_name.clone());
+    let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX / 2);
+    let job = move |tx: &mut db::Tx<'_>| {
+        let conn = tx.conn();
+        clock.learn(conn)?;
+        let number = node::enter(conn, node_id, &name, clock.now_ms(), lease_ms)?;
+        let origin = node::meta(conn, "origin", &fresh_origin)?;
+        let tenant: TenantRow =
+            conn.one(db::sql("SELECT id, name FROM tenants ORDER BY id LIMIT 1"))?;
+        Ok::<_, TxError<std::convert::Infallible>>(Entered {
+            number,
+            origin,
+            tenant: Tenant {
+                id: tenant.id,
+                name: tenant.name.into(),
+            },
+        })
+    };
+    Ok(writer.with_tx(Lane::Interactive, 0, 0, job).await?)
+}
+
+async fn configure(
+    writer: &Writer,
+    publisher: &Publisher,
+    tenant: &Tenant,
+    wanted: Arc<Vec<(SubscriptionSettings, crate::endpoint::Checked)>>,
+    in_flight_max: usize,
+) -> Result<(), EngineError> {
+    let (publisher, tenant_id) = (publisher.clone(), tenant.id);
+    let job = move |tx: &mut db::Tx<'_>| {
+        let inner = &publisher.inner;
+        let now_ms = inner.clock.now_ms();
+        let registry = &inner.registry;
+        registry.configure(tx.conn(), tenant_id, &wanted, in_flight_max, now_ms)?;
+        Ok::<_, TxError<std::convert::Infallible>>(())
+    };
+    Ok(writer.with_tx(Lane::Interactive, 0, 0, job).await?)
+}

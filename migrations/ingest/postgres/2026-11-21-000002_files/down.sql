@@ -1,0 +1,3 @@
+DROP TABLE extractions;
+DROP TABLE files;
+DROP TABLE blobs;
