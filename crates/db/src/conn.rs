@@ -50,7 +50,8 @@ impl Conn {
                 Ok(Self::of(Raw::Sqlite(conn)))
             }
             DatabaseUrl::Postgres(url) => {
-                let mut conn = PgConnection::establish(url).map_err(lost)?;
+                let url = with_timeout(url, settings.connect_timeout_seconds);
+                let mut conn = PgConnection::establish(&url).map_err(lost)?;
                 conn.batch_execute(
                     "SET synchronous_commit = on; SET client_min_messages = warning; \
                      SET TIME ZONE 'UTC'; SET lock_timeout = '10s';",
@@ -162,6 +163,15 @@ impl Conn {
             Raw::Postgres(conn) => conn.batch_execute(text),
         })
     }
+}
+
+/// The URL's own `connect_timeout` is left alone.
+fn with_timeout(url: &str, seconds: u32) -> String {
+    if url.contains("connect_timeout=") {
+        return url.to_owned();
+    }
+    let mark = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{mark}connect_timeout={seconds}")
 }
 
 fn lost(error: diesel::ConnectionError) -> DbError {

@@ -37,6 +37,11 @@ impl DbError {
         }
     }
 
+    /// What is stored contradicts what the program expects: the statement's work cannot go on.
+    pub fn defect(message: impl Into<String>) -> Self {
+        Self::new(DbErrorKind::Statement, message)
+    }
+
     /// True when a unique index refused the row.
     pub fn is_unique(&self) -> bool {
         matches!(self.kind, DbErrorKind::Unique(_))

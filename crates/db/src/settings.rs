@@ -79,6 +79,8 @@ pub struct DatabaseSettings {
     pub readers: usize,
     /// Longest time a read waits for a free connection, in ms.
     pub read_wait_ms_max: u64,
+    /// Longest time to reach a PostgreSQL server, in seconds.
+    pub connect_timeout_seconds: u32,
     /// Upper bound of a SQLite file in bytes; 0 leaves it to the disk.
     pub sqlite_bytes_max: u64,
 }
@@ -90,6 +92,7 @@ impl DatabaseSettings {
             url,
             readers: 4,
             read_wait_ms_max: 5_000,
+            connect_timeout_seconds: 10,
             sqlite_bytes_max: 0,
         }
     }

@@ -13,6 +13,8 @@ use crate::error::{DbError, DbErrorKind};
 
 /// How often a batch that lost against another node's locks is run again.
 const RETRIES_MAX: u32 = 5;
+/// How often a batch is run that met a row another writer had just made.
+const UNIQUE_TRIES_MAX: u32 = 3;
 
 pub(crate) struct Shard {
     pub(crate) index: usize,
@@ -60,6 +62,8 @@ impl Shard {
                     return answer(portions, &Err(failure));
                 }
                 Abort::Undone(error) => match &error.kind {
+                    // Another writer took the row that this one looked for: looking again finds it.
+                    DbErrorKind::Unique(_) if tries < UNIQUE_TRIES_MAX => {}
                     DbErrorKind::Retry if tries < RETRIES_MAX => {
                         std::thread::sleep(Duration::from_millis(u64::from(tries) * 10));
                     }

@@ -132,22 +132,27 @@ struct ClosurePortion(Vec<Closure>);
 impl Portion for ClosurePortion {
     /// A savepoint that cannot be undone means the engine has undone more than we asked: the error goes up.
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), DbError> {
-        for Closure(call) in &mut self.0 {
+        tx.conn().batch("SAVEPOINT job")?;
+        let mut calls = self.0.iter_mut().peekable();
+        while let Some(Closure(call)) = calls.next() {
             let effects = tx.effects_len();
-            tx.conn().batch("SAVEPOINT job")?;
-            match call.run(tx)? {
+            let after = match call.run(tx)? {
                 Ran::Done => {
                     tx.conn().take_failed()?;
-                    tx.conn().batch("RELEASE SAVEPOINT job").map_err(gone)?;
+                    // One trip to the server ends one job and begins the next.
+                    match calls.peek() {
+                        Some(_) => "RELEASE SAVEPOINT job; SAVEPOINT job",
+                        None => "RELEASE SAVEPOINT job",
+                    }
                 }
                 Ran::Refused => {
                     tx.forget_effects_after(effects);
                     drop(tx.conn().take_failed());
-                    tx.conn()
-                        .batch("ROLLBACK TO SAVEPOINT job; RELEASE SAVEPOINT job")
-                        .map_err(gone)?;
+                    // It outlives its undoing: the next job uses the same one.
+                    "ROLLBACK TO SAVEPOINT job"
                 }
-            }
+            };
+            tx.conn().batch(after).map_err(gone)?;
         }
         Ok(())
     }

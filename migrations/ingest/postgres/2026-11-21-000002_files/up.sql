@@ -30,6 +30,8 @@ CREATE TABLE files (
     state SMALLINT NOT NULL CHECK (state BETWEEN 1 AND 4),
     -- What it was before it was deleted.
     state_before_delete SMALLINT CHECK ((state = 4) = (state_before_delete IS NOT NULL)),
+    -- Deleted with its bytes, if no other record used them.
+    hard_deleted SMALLINT NOT NULL DEFAULT 0 CHECK (hard_deleted IN (0, 1)),
     -- The caller's facts and later corrections, as canonical JSON: two uploads are the same only if these are.
     caller_facts TEXT NOT NULL,
     corrections TEXT,
@@ -63,7 +65,7 @@ CREATE UNIQUE INDEX files_version ON files (tenant_id, coalesce(project_code, ''
     WHERE state <> 4;
 CREATE UNIQUE INDEX files_same ON files
     (tenant_id, coalesce(client_code, ''), coalesce(project_code, ''), sha256, clean_name, caller_facts)
-    WHERE state <> 4 AND duplicate_of IS NULL;
+    WHERE state <> 4;
 CREATE INDEX files_by_hash ON files (tenant_id, sha256);
 CREATE INDEX files_by_project ON files (tenant_id, project_code, id);
 CREATE INDEX files_waiting ON files (id) WHERE state = 1 AND owner IS NULL;

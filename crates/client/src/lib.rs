@@ -1,0 +1,35 @@
+//! A typed HTTP client of both services: uploads design files to ingest, asks ingest and receiver what
+//! became of them. It must never send anything twice that is not safe to repeat.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), client::ClientError> {
+//! use client::{Client, UploadOptions};
+//!
+//! let ingest = Client::new("http://127.0.0.1:8081", None)?;
+//! let options = UploadOptions {
+//!     project_code: Some("JB-2025-10-CL0001-001".into()),
+//!     ..UploadOptions::default()
+//! };
+//! for result in ingest.upload(&["bracket.dxf"], &options).await? {
+//!     println!("{}: {:?}", result.filename, result.status);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod connection;
+mod error;
+mod ingest;
+mod model;
+mod receiver;
+mod upload;
+
+pub use connection::Client;
+pub use error::{ClientError, FieldError, Problem};
+pub use model::{
+    Cursor, DesignFile, DesignFileQuery, FileFacts, FileQuery, FileRecord, Health, Mode, Page,
+    Project, QueueStats, UploadOptions, UploadResult,
+};
+
+/// Where a design file stands.
+pub use contract::FileStatus;

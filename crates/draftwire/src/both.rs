@@ -1,0 +1,165 @@
+//! Both services in one process: two listeners, two databases, and nothing between them but HTTP.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use client::{Client, DesignFileQuery, FileQuery, FileRecord, UploadOptions};
+use ingest::{Ingest, IngestSettings};
+use receiver::ReceiverSettings;
+use service::{Settings, Shutdown, bind, stop_on_signal, telemetry};
+
+use crate::cli::SettingsArgs;
+use crate::report::{figure, line};
+use crate::single::stopping;
+use crate::{generated, samples};
+
+/// The receiver's name for this ingest service, and ingest's name for this receiver.
+const SOURCE: &str = "draftwire";
+const SUBSCRIPTION: &str = "receiver";
+/// How long the samples may take until each is known to the receiver.
+const SAMPLES_WAIT: Duration = Duration::from_secs(60);
+
+/// Where the two services answer.
+struct Addresses {
+    ingest: SocketAddr,
+    receiver: SocketAddr,
+}
+
+pub(crate) async fn run(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
+    let first = args.load(&[])?;
+    telemetry::init(&first.section("log")?)?;
+    let ingest_listener = bind("ingest", &first.section::<String>("ingest.listen")?)?;
+    let receiver_listener = bind("receiver", &first.section::<String>("receiver.listen")?)?;
+    let addresses = Addresses {
+        ingest: ingest_listener.local_addr()?,
+        receiver: receiver_listener.local_addr()?,
+    };
+    let settings = args.load(&wiring(&first, &addresses)?)?;
+    let ingest_settings = IngestSettings::read(&settings)?;
+    let receiver_settings = ReceiverSettings::load(&settings)?;
+    let data_dir = ingest_settings.data_dir.clone();
+
+    let shutdown = Shutdown::new();
+    let receiver_shutdown = Shutdown::new();
+    let receiver = receiver::run(receiver_settings, receiver_listener, receiver_shutdown.clone());
+    let ingest = async {
+        let service = Ingest::start(ingest_settings).await?;
+        let empty = service.is_empty().await?;
+        let served = service.serve(ingest_listener, shutdown.clone());
+        let (served, ()) = tokio::join!(stopping(served, &shutdown), async {
+            tokio::select! {
+                welcomed = welcome(&addresses, empty, &data_dir) => {
+                    if let Err(cause) = welcomed {
+                        tracing::warn!("the summary could not be made: {cause:#}");
+                    }
+                }
+                () = shutdown.triggered() => {}
+            }
+        });
+        served?;
+        anyhow::Ok(())
+    };
+    // The receiver stops last, so that what ingest still delivers is heard.
+    let ingest = async {
+        let ended = stopping(ingest, &shutdown).await;
+        receiver_shutdown.trigger();
+        ended
+    };
+    let receiver = stopping(receiver, &shutdown);
+    let (ingested, received, signals) =
+        tokio::join!(ingest, receiver, stop_on_signal(shutdown.clone()));
+    signals.context("signals cannot be heard")?;
+    ingested?;
+    received?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What makes the receiver the first subscriber, unless the settings name sources and subscriptions.
+fn wiring(settings: &Settings, addresses: &Addresses) -> anyhow::Result<Vec<String>> {
+    let mut more = vec![
+        format!("ingest.listen={}", addresses.ingest),
+        format!("receiver.listen={}", addresses.receiver),
+    ];
+    let sources: BTreeMap<String, serde_json::Value> = settings.section("sources")?;
+    let subscriptions: BTreeMap<String, serde_json::Value> =
+        settings.section("ingest.delivery.subscriptions")?;
+    if sources.is_empty() && subscriptions.is_empty() {
+        let data_dir: String = settings.section("data_dir")?;
+        let secret = generated::signing_secret(Path::new(&data_dir))
+            .with_context(|| format!("the signing secret in {data_dir} cannot be made or read"))?;
+        let url = format!("http://{}/webhooks/{SOURCE}/event", addresses.receiver);
+        more.extend([
+            format!("sources.{SOURCE}.profile=standard"),
+            format!("sources.{SOURCE}.secrets={secret}"),
+            format!("ingest.delivery.subscriptions.{SUBSCRIPTION}.url={url}"),
+            format!("ingest.delivery.subscriptions.{SUBSCRIPTION}.secret={secret}"),
+        ]);
+    }
+    Ok(more)
+}
+
+/// Takes the samples in when there is nothing yet, and says what there is to see.
+async fn welcome(addresses: &Addresses, empty: bool, data_dir: &Path) -> anyhow::Result<()> {
+    let ingest = Client::new(&format!("http://{}", addresses.ingest), None)?;
+    let receiver = Client::new(&format!("http://{}", addresses.receiver), None)?;
+    until_healthy(&ingest).await?;
+    until_healthy(&receiver).await?;
+    if empty {
+        let paths = samples::write(&data_dir.join("samples"))?;
+        ingest.upload(&paths, &UploadOptions::default()).await?;
+        until_delivered(&ingest).await?;
+        line("\nIngested the bundled samples:")?;
+        for file in ingest.files(&FileQuery::default()).await?.items.iter().rev() {
+            line(format!("  {}", described(file)))?;
+        }
+    }
+    let files = ingest.files(&FileQuery::default()).await?.total;
+    let known = receiver.design_files(&DesignFileQuery::default()).await?.total;
+    line(format!(
+        "\ningest    http://{}    {files} files\nreceiver  http://{}    {known} design files",
+        addresses.ingest, addresses.receiver
+    ))?;
+    line(format!(
+        "\nTry next:\n  \
+         curl -F files=@part.dxf http://{0}/ingest\n  \
+         curl http://{0}/files\n  \
+         curl http://{1}/design-files\n\nCtrl-C stops both.",
+        addresses.ingest, addresses.receiver
+    ))?;
+    Ok(())
+}
+
+/// The listener is open already: the first answer comes as soon as the service serves.
+async fn until_healthy(client: &Client) -> anyhow::Result<()> {
+    client.health().await?;
+    Ok(())
+}
+
+async fn until_delivered(ingest: &Client) -> anyhow::Result<()> {
+    let waited = tokio::time::timeout(SAMPLES_WAIT, async {
+        loop {
+            let queue = ingest.queue_stats().await?;
+            if queue.pending + queue.processing == 0 {
+                return anyhow::Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    waited.await.context("the samples were not delivered in time")?
+}
+
+/// One line about a file: what it is called and what it is.
+fn described(file: &FileRecord) -> String {
+    let unknown = || "?".to_owned();
+    format!(
+        "{:<62} {:<18} {:>5} mm  x{}",
+        file.original_filename.as_deref().unwrap_or_default(),
+        file.material.clone().unwrap_or_else(unknown),
+        file.thickness_mm.map_or_else(unknown, figure),
+        file.quantity.map_or_else(unknown, |quantity| quantity.to_string()),
+    )
+}

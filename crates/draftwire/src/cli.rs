@@ -1,0 +1,103 @@
+//! The command line and what its help teaches.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use service::{Settings, SettingsError};
+
+/// Design-file intake and lossless webhooks for fabrication shops.
+///
+/// Without a command both services start in this process, on this machine only, with everything they need
+/// below ./data: ingest takes files in, works out part, material, thickness and quantity, measures the
+/// geometry and sends signed webhooks; the receiver keeps the design files it is told of.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+const EXAMPLES: &str = "Examples:
+  draftwire                                    both services, on this machine
+  draftwire upload part.dxf --wait             send a file and see what it is
+  draftwire extract *.dxf                      read files without any service
+  draftwire --set log.level=debug ingest       one service, with another log level
+  draftwire --print-config                     the settings in effect, and where each comes from";
+
+/// Where settings come from, weakest first: built in, file, environment DRAFTWIRE__SECTION__KEY, --set.
+#[derive(Debug, Args)]
+pub(crate) struct SettingsArgs {
+    /// Settings file [default: ./draftwire.toml, if there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Set one key, as in --set ingest.listen=127.0.0.1:9000; may be repeated
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Print the settings in effect (secrets masked) and stop
+    #[arg(long, global = true)]
+    pub(crate) print_config: bool,
+}
+
+impl SettingsArgs {
+    /// Reads all layers; `more` weighs like `--set` but is overruled by it.
+    pub(crate) fn load(&self, more: &[String]) -> Result<Settings, SettingsError> {
+        let overrides: Vec<String> = more.iter().chain(&self.overrides).cloned().collect();
+        Settings::load(self.config.as_deref(), std::env::vars_os(), &overrides)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the ingest service alone: uploads, extraction, webhooks out
+    #[command(after_help = "Subscriptions come from [ingest.delivery.subscriptions.<name>] in the settings: \
+        url, events, profile, secret. See config/ingest.example.toml.")]
+    Ingest,
+    /// Run the receiver alone: webhooks in, design files and activity
+    #[command(after_help = "Who may send comes from [sources.<name>] in the settings: profile, secrets. \
+        The sender's URL is http://<receiver.listen>/webhooks/<name>/event. \
+        See config/receiver.example.toml.")]
+    Receiver,
+    /// Send files to a running ingest service
+    Upload(UploadArgs),
+    /// Read files here, without any service, and print what they are
+    Extract(ExtractArgs),
+    /// Read files for the service, one line of JSON each way (started by the service itself)
+    #[command(hide = true)]
+    Worker,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Exit code 0 when every file was taken in, 1 when one was refused or could not be read.")]
+pub(crate) struct UploadArgs {
+    /// Files to send
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Client they belong to, as in CL0001
+    #[arg(long)]
+    pub(crate) client: Option<String>,
+    /// Project they belong to, as in JB-2025-10-CL0001-001
+    #[arg(long)]
+    pub(crate) project: Option<String>,
+    /// Wait until each file has been understood, and say what it is
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Print the service's answer as JSON, one file a line
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The ingest service
+    #[arg(long, default_value = "http://127.0.0.1:8081", env = "DRAFTWIRE_URL")]
+    pub(crate) url: String,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Exit code 0 when every file was read, 1 when one was not.")]
+pub(crate) struct ExtractArgs {
+    /// Files, or folders to be searched for files
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Print the whole extraction as JSON, one file a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,49 @@
+//! Each service alone.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use ingest::{Ingest, IngestSettings};
+use receiver::ReceiverSettings;
+use service::{Shutdown, bind, stop_on_signal, telemetry};
+
+use crate::cli::SettingsArgs;
+
+pub(crate) async fn ingest(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
+    let settings = args.load(&[])?;
+    telemetry::init(&settings.section("log")?)?;
+    let settings = IngestSettings::read(&settings)?;
+    service::refuse_open_bind("ingest", &settings.listen, settings.auth)?;
+    let listener = bind("ingest", &settings.listen)?;
+    let service = Ingest::start(settings).await?;
+    let shutdown = Shutdown::new();
+    let (served, signals) = tokio::join!(
+        stopping(service.serve(listener, shutdown.clone()), &shutdown),
+        stop_on_signal(shutdown.clone()),
+    );
+    signals.context("signals cannot be heard")?;
+    served?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) async fn receiver(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
+    let settings = args.load(&[])?;
+    telemetry::init(&settings.section("log")?)?;
+    let settings = ReceiverSettings::load(&settings)?;
+    let listener = settings.bind()?;
+    let shutdown = Shutdown::new();
+    let (served, signals) = tokio::join!(
+        stopping(receiver::run(settings, listener, shutdown.clone()), &shutdown),
+        stop_on_signal(shutdown.clone()),
+    );
+    signals.context("signals cannot be heard")?;
+    served?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A service that ends by itself takes the rest of the process with it.
+pub(crate) async fn stopping<T>(service: impl Future<Output = T>, shutdown: &Shutdown) -> T {
+    let ended = service.await;
+    shutdown.trigger();
+    ended
+}

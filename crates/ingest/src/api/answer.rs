@@ -1,0 +1,143 @@
+//! The shapes in which files are answered.
+
+use contract::format_ms;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::events::file_path;
+use crate::storage::hex;
+use crate::store::{FileRow, State};
+
+/// A file's record.
+#[derive(Debug, Serialize)]
+pub(crate) struct Record {
+    id: i64,
+    ingest_id: i64,
+    original_filename: String,
+    stored_filename: String,
+    file_path: String,
+    file_size: i64,
+    file_type: String,
+    mime_type: String,
+    sha256: String,
+    status: &'static str,
+    processing_mode: String,
+    confidence_score: Option<f64>,
+    detected_type: String,
+    client_code: Option<String>,
+    project_code: Option<String>,
+    part_name: Option<String>,
+    material: Option<String>,
+    thickness_mm: Option<f64>,
+    quantity: Option<i64>,
+    version: i64,
+    duplicate_of: Option<i64>,
+    needs_review: Option<Box<RawValue>>,
+    error_code: Option<String>,
+    error_message: Option<String>,
+    retry_count: i64,
+    is_deleted: bool,
+    created_at: String,
+    updated_at: String,
+    processed_at: Option<String>,
+}
+
+impl From<&FileRow> for Record {
+    fn from(row: &FileRow) -> Self {
+        let review = row.needs_review.clone();
+        Self {
+            id: row.id,
+            ingest_id: row.id,
+            original_filename: row.clean_name.clone(),
+            stored_filename: row.stored_name.clone(),
+            file_path: file_path(row),
+            file_size: row.size_bytes,
+            file_type: row.kind.clone(),
+            mime_type: row.mime_type.clone(),
+            sha256: hex(&row.sha256),
+            status: row.state().name(),
+            processing_mode: row.mode.clone(),
+            confidence_score: row.confidence_score,
+            detected_type: row.kind.clone(),
+            client_code: row.client_code.clone(),
+            project_code: row.project_code.clone(),
+            part_name: row.part_name.clone(),
+            material: row.material.clone(),
+            thickness_mm: row.thickness_mm,
+            quantity: row.quantity,
+            version: row.version,
+            duplicate_of: row.duplicate_of,
+            needs_review: review.and_then(|text| RawValue::from_string(text).ok()),
+            error_code: row.error_code.clone(),
+            error_message: row.error_message.clone(),
+            retry_count: (row.tries - 1).max(0),
+            is_deleted: row.state() == State::Deleted,
+            created_at: format_ms(row.created_at_ms),
+            updated_at: format_ms(row.updated_at_ms),
+            processed_at: row.processed_at_ms.map(format_ms),
+        }
+    }
+}
+
+/// A file's facts, flat, as the upload and the metadata call answer them.
+pub(crate) fn metadata(row: &FileRow, extraction: Option<&Value>) -> Value {
+    let drawing = extraction.and_then(|e| e.get("drawing")).cloned();
+    let notes = extraction.and_then(|e| e.get("diagnostics")).cloned();
+    json!({
+        "source_file": row.clean_name,
+        "detected_type": row.kind,
+        "client_code": row.client_code,
+        "project_code": row.project_code,
+        "part_name": row.part_name,
+        "material": row.material,
+        "thickness_mm": row.thickness_mm,
+        "quantity": row.quantity,
+        "version": row.version,
+        "extracted": drawing.unwrap_or_else(|| json!({})),
+        "confidence_score": row.confidence_score,
+        "extraction_notes": notes.unwrap_or_else(|| json!([])),
+        "extracted_at": row.processed_at_ms.map(format_ms),
+    })
+}
+
+/// One file's place in the answer to an upload.
+pub(crate) fn taken(
+    row: &FileRow,
+    extraction: Option<&Value>,
+    duplicate: bool,
+    warnings: &[String],
+) -> Value {
+    let mut result = json!({
+        "success": true,
+        "ingest_id": row.id,
+        "filename": row.clean_name,
+        "normalized_filename": row.stored_name,
+        "file_path": file_path(row),
+        "detected_type": row.kind,
+        "status": row.state().name(),
+        "confidence_score": row.confidence_score,
+        "metadata": metadata(row, extraction),
+        "duplicate_of": row.duplicate_of,
+        "duplicate": duplicate,
+        "warnings": warnings,
+        "error": row.error_message,
+    });
+    if let (Some(code), Some(result)) = (&row.error_code, result.as_object_mut()) {
+        result.insert("error_code".into(), json!(code));
+    }
+    result
+}
+
+/// The place of a file that was not taken in.
+pub(crate) fn refused(filename: &str, code: &str, message: &str) -> Value {
+    json!({
+        "success": false,
+        "ingest_id": null,
+        "filename": filename,
+        "status": "refused",
+        "warnings": [],
+        "error": message,
+        "error_code": code,
+    })
+}

@@ -1,0 +1,245 @@
+//! `/files`: what came in, read and deleted.
+
+use std::sync::Arc;
+
+use actix_web::body::SizedStream;
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use actix_web::web::{Bytes, Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use db::Conn;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use service::{Code, Problem, Query};
+use tokio::io::AsyncReadExt;
+
+use super::answer::{self, Record};
+use crate::error::of_read;
+use crate::remove;
+use crate::service_state::ServiceState;
+use crate::storage::{BlobKey, hex};
+use crate::store::{self, FileRow, Filter, Page, State};
+
+const LIMIT_USUAL: i64 = 100;
+const LIMIT_MAX: i64 = 1000;
+/// Bytes read from disk at a time while a file is sent.
+const CHUNK_BYTES: usize = 256 * 1024;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListQuery {
+    client_code: Option<String>,
+    project_code: Option<String>,
+    file_type: Option<String>,
+    material: Option<String>,
+    thickness_mm: Option<f64>,
+    status: Option<String>,
+    needs_review: Option<bool>,
+    q: Option<String>,
+    limit: Option<i64>,
+    offset: Option<i64>,
+    skip: Option<i64>,
+    cursor: Option<i64>,
+}
+
+impl ListQuery {
+    fn filter(&self) -> Result<Filter, Problem> {
+        let state = match self.status.as_deref() {
+            None => None,
+            Some(name) => Some(
+                State::ALL
+                    .into_iter()
+                    .find(|state| state.name() == name)
+                    .ok_or_else(|| {
+                        Problem::invalid_field(
+                            "status",
+                            "accepted are processing, completed, failed, deleted",
+                        )
+                    })?,
+            ),
+        };
+        Ok(Filter {
+            client_code: self.client_code.clone(),
+            project_code: self.project_code.clone(),
+            kind: self.file_type.clone(),
+            material: self.material.clone(),
+            thickness_mm: self.thickness_mm,
+            state,
+            needs_review: self.needs_review,
+            text: self.q.clone(),
+            before_id: self.cursor,
+        })
+    }
+
+    fn page(&self) -> Result<Page, Problem> {
+        let limit = self.limit.unwrap_or(LIMIT_USUAL);
+        if !(1..=LIMIT_MAX).contains(&limit) {
+            let message = format!("from 1 to {LIMIT_MAX}");
+            return Err(Problem::invalid_field("limit", message));
+        }
+        let offset = self.offset.or(self.skip).unwrap_or(0);
+        if offset < 0 {
+            return Err(Problem::invalid_field("offset", "0 or more"));
+        }
+        Ok(Page { limit, offset })
+    }
+}
+
+/// `GET /files`.
+pub(crate) async fn list(
+    state: Data<Arc<ServiceState>>,
+    Query(query): Query<ListQuery>,
+) -> Result<HttpResponse, Problem> {
+    let (filter, page, tenant_id) = (query.filter()?, query.page()?, state.tenant().id);
+    let read = move |conn: &mut Conn| store::list(conn, tenant_id, &filter, page);
+    let (rows, total) = state.database.reads().run(read).await.map_err(of_read)?;
+    let records: Vec<Record> = rows.iter().map(Record::from).collect();
+    let full = i64::try_from(rows.len()) == Ok(page.limit);
+    let next = rows.last().filter(|_| full).map(|row| row.id);
+    let items = json!(records);
+    Ok(HttpResponse::Ok().json(json!({
+        "success": true,
+        "count": rows.len(),
+        "limit": page.limit,
+        "offset": page.offset,
+        "total": total,
+        "next_cursor": next,
+        "files": items,
+        "items": items,
+    })))
+}
+
+/// `GET /files/{id}`.
+pub(crate) async fn record(
+    state: Data<Arc<ServiceState>>,
+    id: Path<i64>,
+) -> Result<HttpResponse, Problem> {
+    let row = find(&state, *id).await?;
+    Ok(HttpResponse::Ok().json(json!({ "success": true, "file": Record::from(&row) })))
+}
+
+/// `GET /files/{id}/metadata`.
+pub(crate) async fn metadata(
+    state: Data<Arc<ServiceState>>,
+    id: Path<i64>,
+) -> Result<HttpResponse, Problem> {
+    let row = find(&state, *id).await?;
+    let extraction = extraction(&state, row.id).await?;
+    let metadata = answer::metadata(&row, extraction.as_ref());
+    Ok(HttpResponse::Ok().json(json!({
+        "success": true,
+        "file_id": row.id,
+        "filename": row.clean_name,
+        "extractions": extraction.iter().collect::<Vec<_>>(),
+        "extraction": extraction,
+        "metadata": metadata,
+    })))
+}
+
+/// `GET /files/{id}/content`: the bytes as they came. Never shown in a browser as a page of ours.
+pub(crate) async fn content(
+    request: HttpRequest,
+    state: Data<Arc<ServiceState>>,
+    id: Path<i64>,
+) -> Result<HttpResponse, Problem> {
+    let row = find(&state, *id).await?;
+    let etag = format!("\"{}\"", hex(&row.sha256));
+    let known = request.headers().get("if-none-match");
+    if known.is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
+        return Ok(HttpResponse::NotModified().insert_header(("etag", etag)).finish());
+    }
+    let key = BlobKey {
+        sha256: row
+            .sha256
+            .as_slice()
+            .try_into()
+            .map_err(|_length| Problem::internal("a stored hash is not 32 bytes"))?,
+        generation: row.generation,
+    };
+    let file = tokio::fs::File::open(state.storage.path(key))
+        .await
+        .map_err(|cause| Problem::internal(format!("file {}: {cause}", row.id)))?;
+    let bytes = futures_util::stream::try_unfold(file, |mut file| async move {
+        let mut chunk = vec![0; CHUNK_BYTES];
+        let read = file.read(&mut chunk).await?;
+        chunk.truncate(read);
+        let more = (read > 0).then(|| (Bytes::from(chunk), file));
+        Ok::<_, std::io::Error>(more)
+    });
+    Ok(HttpResponse::Ok()
+        .insert_header(("content-type", row.mime_type.as_str()))
+        .insert_header((CONTENT_DISPOSITION, attachment(&row.stored_name)))
+        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'"))
+        .insert_header((CACHE_CONTROL, "private, no-cache"))
+        .insert_header(("etag", etag))
+        .body(SizedStream::new(row.size_bytes.unsigned_abs(), bytes)))
+}
+
+/// An ASCII name for old clients, the true one beside it (RFC 6266).
+fn attachment(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%' | ';');
+    let ascii: String = name
+        .chars()
+        .map(|c| if plain(c) || c == ' ' { c } else { '_' })
+        .collect();
+    let encoded = name.bytes().fold(String::new(), |mut text, byte| {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_') {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+        text
+    });
+    format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{encoded}")
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RemoveQuery {
+    #[serde(default)]
+    hard_delete: bool,
+}
+
+/// `DELETE /files/{id}`.
+pub(crate) async fn remove(
+    state: Data<Arc<ServiceState>>,
+    id: Path<i64>,
+    Query(query): Query<RemoveQuery>,
+) -> Result<HttpResponse, Problem> {
+    let row = remove::remove(&state, *id, query.hard_delete).await?;
+    let message = match row.is_hard_deleted() {
+        true => "deleted for good, with its bytes unless another file has the same",
+        false => "deleted; the bytes are kept",
+    };
+    Ok(HttpResponse::Ok().json(json!({
+        "success": true,
+        "message": message,
+        "file_id": row.id,
+    })))
+}
+
+/// A file that can still be seen: one that is deleted is gone, except as a record of that.
+pub(super) async fn find(state: &ServiceState, id: i64) -> Result<FileRow, Problem> {
+    let tenant_id = state.tenant().id;
+    let read = move |conn: &mut Conn| store::get(conn, tenant_id, id);
+    let row = state.database.reads().run(read).await.map_err(of_read)?;
+    match row {
+        None => Err(Problem::not_found(format!("file {id}"))),
+        Some(row) if row.is_hard_deleted() => Err(Problem::new(
+            Code::Gone,
+            format!("file {id} has been deleted for good"),
+        )),
+        Some(row) => Ok(row),
+    }
+}
+
+pub(super) async fn extraction(state: &ServiceState, id: i64) -> Result<Option<Value>, Problem> {
+    let tenant_id = state.tenant().id;
+    let read = move |conn: &mut Conn| store::extraction(conn, tenant_id, id);
+    let row = state.database.reads().run(read).await.map_err(of_read)?;
+    row.map(|row| serde_json::from_str(&row.extraction))
+        .transpose()
+        .map_err(|cause| Problem::internal(format!("file {id}: {cause}")))
+}

@@ -1,0 +1,204 @@
+//! `POST /ingest`: files in, one result each, in order. `GET /ingest/{id}`: the record, flat.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_multipart::Multipart;
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Path};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use extract::Mode;
+use extract::facts::CallerFacts;
+use serde::Deserialize;
+use serde_json::Value;
+use service::{Problem, Query};
+
+use super::answer;
+use super::files::find;
+use super::multipart::{self, Part, Upload};
+use crate::error::of_read;
+use crate::intake::{admit, take_in};
+use crate::service_state::ServiceState;
+use crate::store::{self, FileRow, State};
+
+/// Longest wait a caller may ask for, in seconds.
+const WAIT_SECONDS_MAX: u64 = 300;
+/// Another node may end the extraction: its commit does not wake us.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UploadQuery {
+    /// Seconds to wait for the extraction; 0 answers at once.
+    wait: Option<u64>,
+}
+
+/// One file of the answer.
+enum Outcome {
+    Taken {
+        id: i64,
+        duplicate: bool,
+        warnings: Vec<String>,
+    },
+    Refused {
+        status: StatusCode,
+        body: Value,
+    },
+}
+
+pub(crate) async fn upload(
+    state: Data<Arc<ServiceState>>,
+    Query(query): Query<UploadQuery>,
+    body: Multipart,
+) -> Result<HttpResponse, Problem> {
+    let seconds = query.wait.unwrap_or(state.uploads.wait_seconds);
+    let wait = Duration::from_secs(seconds.min(WAIT_SECONDS_MAX));
+    let upload = multipart::read(&state, body).await?;
+    let (mode, caller) = understood(&state, &upload)?;
+    let mut outcomes = Vec::with_capacity(upload.files.len());
+    for part in upload.files {
+        outcomes.push(one(&state, part, mode, &caller).await?);
+    }
+    let deadline = tokio::time::Instant::now() + wait;
+    let mut status = refusal_of_all(&outcomes).unwrap_or(StatusCode::OK);
+    let mut results = Vec::with_capacity(outcomes.len());
+    for outcome in outcomes {
+        let (result, done) = settle(&state, outcome, deadline).await?;
+        if !done {
+            status = StatusCode::ACCEPTED;
+        }
+        results.push(result);
+    }
+    Ok(HttpResponseBuilder::new(status).json(results))
+}
+
+/// `GET /ingest/{id}`.
+pub(crate) async fn record(
+    state: Data<Arc<ServiceState>>,
+    id: Path<i64>,
+) -> Result<HttpResponse, Problem> {
+    let row = find(&state, *id).await?;
+    Ok(HttpResponse::Ok().json(answer::Record::from(&row)))
+}
+
+fn understood(
+    state: &ServiceState,
+    upload: &Upload,
+) -> Result<(Mode, CallerFacts), Problem> {
+    let mode = read_mode(upload.mode.as_deref())?;
+    let caller = CallerFacts::parse(
+        upload.client_code.as_deref(),
+        upload.project_code.as_deref(),
+        upload.override_metadata.as_deref(),
+        &state.rules,
+    );
+    let caller =
+        caller.map_err(|cause| Problem::invalid_field("override_metadata", cause.to_string()))?;
+    Ok((mode, caller))
+}
+
+/// A mode as callers write it; none means AUTO.
+pub(super) fn read_mode(text: Option<&str>) -> Result<Mode, Problem> {
+    match text.map(str::trim) {
+        None | Some("") => Ok(Mode::Auto),
+        Some(text) => Mode::parse(text).ok_or_else(|| {
+            Problem::invalid_field(
+                "mode",
+                "accepted are AUTO, dxf, lbrn2, pdf, excel, image, text, word, zip",
+            )
+        }),
+    }
+}
+
+pub(super) const fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Auto => "AUTO",
+        Mode::As(kind) => kind.name(),
+    }
+}
+
+async fn one(
+    state: &Arc<ServiceState>,
+    part: Part,
+    mode: Mode,
+    caller: &CallerFacts,
+) -> Result<Outcome, Problem> {
+    let admitted = part.arrived.and_then(|arrived| {
+        let admitted = admit(&arrived, mode, &state.limits)?;
+        Ok((arrived, admitted))
+    });
+    match admitted {
+        Ok((arrived, admitted)) => {
+            let taken = take_in(state, arrived, admitted, mode_name(mode), caller).await?;
+            Ok(Outcome::Taken {
+                id: taken.row.id,
+                duplicate: taken.repeat,
+                warnings: taken.warnings,
+            })
+        }
+        Err(refusal) => {
+            let code = refusal.code();
+            Ok(Outcome::Refused {
+                status: code.status(),
+                body: answer::refused(&part.name, code.as_str(), &refusal.to_string()),
+            })
+        }
+    }
+}
+
+/// The first refusal's status, when nothing was taken in.
+fn refusal_of_all(outcomes: &[Outcome]) -> Option<StatusCode> {
+    let mut first = None;
+    for outcome in outcomes {
+        match outcome {
+            Outcome::Taken { .. } => return None,
+            Outcome::Refused { status, .. } => first = first.or(Some(*status)),
+        }
+    }
+    first
+}
+
+/// The result to answer, and whether there is nothing more to wait for.
+async fn settle(
+    state: &ServiceState,
+    outcome: Outcome,
+    deadline: tokio::time::Instant,
+) -> Result<(Value, bool), Problem> {
+    match outcome {
+        Outcome::Refused { body, .. } => Ok((body, true)),
+        Outcome::Taken {
+            id,
+            duplicate,
+            warnings,
+        } => {
+            let row = until_done(state, id, deadline).await?;
+            let extraction = super::files::extraction(state, id).await?;
+            let done = row.state() != State::Processing;
+            let result = answer::taken(&row, extraction.as_ref(), duplicate, &warnings);
+            Ok((result, done))
+        }
+    }
+}
+
+/// The row once its extraction has ended, or as it is at the deadline.
+async fn until_done(
+    state: &ServiceState,
+    id: i64,
+    deadline: tokio::time::Instant,
+) -> Result<FileRow, Problem> {
+    let waiter = state.waiters.register(id);
+    let tenant_id = state.tenant().id;
+    loop {
+        let woken = waiter.woken();
+        let read = move |conn: &mut db::Conn| store::get(conn, tenant_id, id);
+        let row = state.database.reads().run(read).await.map_err(of_read)?;
+        let row = row.ok_or_else(|| Problem::not_found(format!("file {id}")))?;
+        let now = tokio::time::Instant::now();
+        if row.state() != State::Processing || now >= deadline {
+            return Ok(row);
+        }
+        let until = deadline.min(now + LOOK_AGAIN);
+        // Woken or not, the row tells.
+        drop(tokio::time::timeout_at(until, woken).await);
+    }
+}

@@ -1,0 +1,19 @@
+//! `GET /`: what this is and where to go.
+
+use actix_web::{HttpResponse, Responder};
+use serde_json::json;
+
+pub(crate) async fn card() -> impl Responder {
+    HttpResponse::Ok().json(json!({
+        "service": "draftwire-ingest",
+        "version": env!("CARGO_PKG_VERSION"),
+        "description": "Design-file intake: upload a part file, learn what it is, be told by webhook.",
+        "links": {
+            "upload": "POST /ingest",
+            "files": "/files",
+            "health": "/health",
+            "ready": "/ready",
+            "deliveries": "/webhooks/queue/stats",
+        },
+    }))
+}

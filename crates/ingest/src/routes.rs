@@ -1,0 +1,23 @@
+//! The route table of the ingest service, read top to bottom.
+
+use actix_web::web::{ServiceConfig, delete, get, post, resource};
+
+use crate::api::{extract, files, ingest, platform, service_card};
+
+pub(crate) fn routes(routes: &mut ServiceConfig) {
+    routes
+        .service(resource("/").route(get().to(service_card::card)))
+        .service(resource("/ingest").route(post().to(ingest::upload)))
+        .service(resource("/ingest/{id}").route(get().to(ingest::record)))
+        .service(resource("/files").route(get().to(files::list)))
+        .service(
+            resource("/files/{id}")
+                .route(get().to(files::record))
+                .route(delete().to(files::remove)),
+        )
+        .service(resource("/files/{id}/metadata").route(get().to(files::metadata)))
+        .service(resource("/files/{id}/content").route(get().to(files::content)))
+        .service(resource("/files/{id}/re-extract").route(post().to(extract::again)))
+        .service(resource("/extract/{id}").route(post().to(extract::again)))
+        .service(resource("/webhooks/queue/stats").route(get().to(platform::queue_stats)));
+}

@@ -1,0 +1,39 @@
+//! What every request handler works with.
+
+use std::sync::Arc;
+
+use db::{Clock, Database, Writer};
+use delivery::Tenant;
+use extract::facts::Rules;
+
+use crate::events::FileEvents;
+use crate::extraction::Queue;
+use crate::settings::{KindLimits, UploadLimits};
+use crate::storage::Storage;
+use crate::waiters::Waiters;
+
+/// Shared by all handlers and workers.
+pub(crate) struct ServiceState {
+    pub(crate) database: Database,
+    pub(crate) writer: Writer,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) storage: Storage,
+    pub(crate) events: FileEvents,
+    pub(crate) queue: Queue,
+    pub(crate) waiters: Waiters,
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) uploads: UploadLimits,
+    pub(crate) limits: KindLimits,
+    pub(crate) node_id: i64,
+}
+
+impl ServiceState {
+    pub(crate) fn tenant(&self) -> &Tenant {
+        &self.events.tenant
+    }
+}
+
+/// Jobs of one file are written in the order they come in.
+pub(crate) fn file_key(file_id: i64) -> u64 {
+    file_id.unsigned_abs()
+}

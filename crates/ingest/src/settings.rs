@@ -1,0 +1,232 @@
+//! The `[ingest]` settings, as one struct per section.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use db::{DatabaseSettings, DatabaseUrl, UrlError, WriterSettings};
+use delivery::{DeliverySettings, SubscriptionSettings};
+use extract::Kind;
+use serde::Deserialize;
+use service::{SecretText, ServerLimits, Settings, SettingsError};
+
+/// Everything the service needs to know before it starts.
+#[derive(Debug, Clone)]
+pub struct IngestSettings {
+    pub data_dir: PathBuf,
+    pub listen: String,
+    /// Base of `preview_url` and `download_url`, without a slash at its end.
+    pub public_url: String,
+    pub auth: bool,
+    pub encryption_key: SecretText,
+    pub uploads: UploadLimits,
+    pub http: ServerLimits,
+    pub limits: KindLimits,
+    pub database: DatabaseSettings,
+    pub writer: WriterSettings,
+    pub files_dir: PathBuf,
+    pub extraction: ExtractionSettings,
+    pub delivery: DeliverySettings,
+    pub subscriptions: Subscriptions,
+    pub grace_seconds: u64,
+}
+
+/// Bounds of one upload request.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct UploadLimits {
+    /// How long an upload waits for its extraction, unless it says otherwise.
+    pub wait_seconds: u64,
+    pub request_body_bytes_max: u64,
+    pub files_per_request_max: usize,
+    pub form_field_bytes_max: usize,
+}
+
+/// Largest file of each kind, in bytes.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct KindLimits {
+    pub dxf_bytes_max: u64,
+    pub lbrn2_bytes_max: u64,
+    pub pdf_bytes_max: u64,
+    pub excel_bytes_max: u64,
+    pub image_bytes_max: u64,
+    pub text_bytes_max: u64,
+    pub word_bytes_max: u64,
+    pub zip_bytes_max: u64,
+    pub file_name_bytes_max: usize,
+}
+
+impl KindLimits {
+    /// The setting's name and value for a kind.
+    pub(crate) fn of(&self, kind: Kind) -> (&'static str, u64) {
+        match kind {
+            Kind::Dxf => ("ingest.limits.dxf_bytes_max", self.dxf_bytes_max),
+            Kind::Lightburn => ("ingest.limits.lbrn2_bytes_max", self.lbrn2_bytes_max),
+            Kind::Pdf => ("ingest.limits.pdf_bytes_max", self.pdf_bytes_max),
+            Kind::Excel => ("ingest.limits.excel_bytes_max", self.excel_bytes_max),
+            Kind::Image => ("ingest.limits.image_bytes_max", self.image_bytes_max),
+            Kind::Text => ("ingest.limits.text_bytes_max", self.text_bytes_max),
+            Kind::Word => ("ingest.limits.word_bytes_max", self.word_bytes_max),
+            Kind::Archive => ("ingest.limits.zip_bytes_max", self.zip_bytes_max),
+        }
+    }
+
+    /// No file may be larger than this, whatever its kind.
+    pub(crate) fn largest(&self) -> u64 {
+        Kind::ALL
+            .into_iter()
+            .map(|kind| self.of(kind).1)
+            .max()
+            .unwrap_or_default()
+    }
+}
+
+/// `[ingest.extraction]`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ExtractionSettings {
+    /// Worker processes; 0: one less than processors, at least one.
+    pub workers: usize,
+    /// The program run as `PROGRAM worker`; empty: this executable.
+    pub worker_program: String,
+    pub memory_bytes_max: u64,
+    pub cpu_seconds_max: u64,
+    pub wall_seconds_max: u64,
+    pub answer_bytes_max: usize,
+    pub crashes_max: i64,
+    pub queue_files_max: usize,
+    pub diagnostics_max: usize,
+    pub entities_max: u64,
+    pub texts_max: usize,
+    pub confidence_threshold: f64,
+}
+
+#[derive(Deserialize)]
+struct DatabaseSection {
+    url: SecretText,
+    writers: usize,
+    readers: usize,
+    read_wait_ms_max: u64,
+    connect_timeout_seconds: u32,
+    sqlite_bytes_max: u64,
+    queue_jobs_max: usize,
+    batch_rows_max: usize,
+    batch_bytes_max: usize,
+}
+
+/// Subscriptions by name; their secrets are never printed.
+#[derive(Clone, Default)]
+pub struct Subscriptions(pub Vec<SubscriptionSettings>);
+
+impl std::fmt::Debug for Subscriptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list()
+            .entries(self.0.iter().map(|subscription| &subscription.name))
+            .finish()
+    }
+}
+
+#[derive(Deserialize)]
+struct SubscriptionSection {
+    url: String,
+    events: Vec<String>,
+    profile: String,
+    secret: SecretText,
+    secrets: Vec<SecretText>,
+    timeout_seconds: u32,
+    retry_schedule: String,
+    is_active: bool,
+    headers: BTreeMap<String, SecretText>,
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsFault {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error("ingest.database.url: {0}")]
+    Url(#[from] UrlError),
+}
+
+impl IngestSettings {
+    /// Reads the sections and checks them as a whole.
+    ///
+    /// # Errors
+    /// [`SettingsFault`] names the key at fault.
+    pub fn read(settings: &Settings) -> Result<Self, SettingsFault> {
+        let data_dir: PathBuf = settings.section("data_dir")?;
+        let listen: String = settings.section("ingest.listen")?;
+        let public_url: String = settings.section("ingest.public_url")?;
+        let database: DatabaseSection = settings.section("ingest.database")?;
+        let storage: String = settings.section("ingest.storage.url")?;
+        Ok(Self {
+            auth: settings.section("ingest.auth")?,
+            encryption_key: settings.section("ingest.encryption_key")?,
+            uploads: settings.section("ingest")?,
+            http: settings.section("ingest.http")?,
+            limits: settings.section("ingest.limits")?,
+            writer: database.writer(),
+            database: database.database(&data_dir)?,
+            files_dir: match storage.as_str() {
+                "" => data_dir.join("files"),
+                folder => PathBuf::from(folder.strip_prefix("file://").unwrap_or(folder)),
+            },
+            extraction: settings.section("ingest.extraction")?,
+            delivery: settings.section("ingest.delivery")?,
+            subscriptions: subscriptions(settings)?,
+            grace_seconds: settings.section("shutdown.grace_seconds")?,
+            public_url: match public_url.trim_end_matches('/') {
+                "" => format!("http://{listen}"),
+                url => url.to_owned(),
+            },
+            listen,
+            data_dir,
+        })
+    }
+}
+
+impl DatabaseSection {
+    fn writer(&self) -> WriterSettings {
+        WriterSettings {
+            threads: self.writers,
+            batch_rows_max: self.batch_rows_max,
+            batch_bytes_max: self.batch_bytes_max,
+            queue_jobs_max: self.queue_jobs_max,
+        }
+    }
+
+    fn database(&self, data_dir: &Path) -> Result<DatabaseSettings, UrlError> {
+        let url = DatabaseUrl::parse(self.url.expose(), &data_dir.join("ingest.sqlite3"))?;
+        Ok(DatabaseSettings {
+            url,
+            readers: self.readers,
+            read_wait_ms_max: self.read_wait_ms_max,
+            connect_timeout_seconds: self.connect_timeout_seconds,
+            sqlite_bytes_max: self.sqlite_bytes_max,
+        })
+    }
+}
+
+fn subscriptions(settings: &Settings) -> Result<Subscriptions, SettingsError> {
+    let sections: BTreeMap<String, SubscriptionSection> =
+        settings.section("ingest.delivery.subscriptions")?;
+    let read = |(name, section): (String, SubscriptionSection)| {
+        let secrets = std::iter::once(section.secret).chain(section.secrets);
+        SubscriptionSettings {
+            name,
+            url: section.url,
+            events: section.events,
+            profile: section.profile,
+            secrets: secrets
+                .filter(|secret| !secret.is_empty())
+                .map(|secret| secret.expose().to_owned())
+                .collect(),
+            timeout_seconds: section.timeout_seconds,
+            retry_schedule: section.retry_schedule,
+            is_active: section.is_active,
+            headers: section
+                .headers
+                .into_iter()
+                .map(|(name, value)| (name, value.expose().to_owned()))
+                .collect(),
+        }
+    };
+    Ok(Subscriptions(sections.into_iter().map(read).collect()))
+}

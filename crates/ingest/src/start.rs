@@ -1,0 +1,282 @@
+//! Puts the service together, runs it until it is told to stop, and takes it apart in order: no new
+//! requests, workers, deliveries, writer.
+
+use std::fs::{self, OpenOptions};
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::web::{Data, ServiceConfig};
+use db::{Database, DbError, EmbeddedMigrations, Migrations, Writer, embed_migrations, sql};
+use delivery::{Engine, EngineError, Vault, VaultError};
+use extract::facts::Rules;
+use ring::rand::{SecureRandom, SystemRandom};
+use service::health::{Check, Health};
+use service::{ListenError, Runner, Shutdown, refuse_open_bind};
+
+use crate::events::FileEvents;
+use crate::extraction::{self, Jobs, Program, Queue};
+use crate::remove;
+use crate::routes::routes;
+use crate::service_state::ServiceState;
+use crate::settings::IngestSettings;
+use crate::storage::Storage;
+use crate::waiters::Waiters;
+
+const SQLITE: EmbeddedMigrations = embed_migrations!("../../migrations/ingest/sqlite");
+const POSTGRES: EmbeddedMigrations = embed_migrations!("../../migrations/ingest/postgres");
+
+/// Why the service did not start, or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error("ingest.auth: keys are not available in this version: set it to false and listen on 127.0.0.1")]
+    AuthMissing,
+    #[error("the database {url} cannot be opened: {cause}")]
+    Database { url: String, cause: DbError },
+    #[error("{path}: {cause}")]
+    Files {
+        path: String,
+        cause: std::io::Error,
+    },
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error("ingest.encryption_key: {0}")]
+    Vault(#[from] VaultError),
+    #[error(transparent)]
+    Program(#[from] extraction::ProgramError),
+    #[error("the extraction rules cannot be handed to workers: {0}")]
+    Rules(#[from] serde_json::Error),
+    #[error("the server stopped: {0}")]
+    Server(std::io::Error),
+}
+
+/// The service, ready to answer.
+pub struct Ingest {
+    state: Arc<ServiceState>,
+    engine: Engine,
+    runner: Runner,
+    settings: IngestSettings,
+    health: Health,
+}
+
+impl Ingest {
+    /// Opens the database and the files, takes up what an earlier run left, starts delivering and
+    /// extracting. Answers nothing yet: see [`Ingest::serve`].
+    ///
+    /// # Errors
+    /// [`StartError`] says what to do.
+    pub async fn start(settings: IngestSettings) -> Result<Self, StartError> {
+        if settings.auth {
+            return Err(StartError::AuthMissing);
+        }
+        refuse_open_bind("ingest", &settings.listen, settings.auth)?;
+        let program = Program::find(&settings.extraction.worker_program)?;
+        let database = open_database(&settings)?;
+        let failed = |cause| StartError::Database {
+            url: database.url().to_string(),
+            cause,
+        };
+        let writer = Writer::start(&database, settings.writer.clone()).map_err(failed)?;
+        let vault = Vault::new(&encryption_key(&settings)?)?;
+        let subscriptions = settings.subscriptions.0.clone();
+        let engine = Engine::start(&database, &writer, vault, &settings.delivery, subscriptions);
+        let engine = engine.await?;
+        let (queue, jobs) = Queue::new(settings.extraction.queue_files_max);
+        let state = Arc::new(state(&settings, database, writer, &engine, queue)?);
+        let failed = |cause| StartError::Database {
+            url: state.database.url().to_string(),
+            cause,
+        };
+        remove::finish_removals(&state).await.map_err(failed)?;
+        let runner = Runner::new(Shutdown::new());
+        start_extraction(&runner, &state, &jobs, &program, &settings)?;
+        Ok(Self {
+            health: health(&state),
+            state,
+            engine,
+            runner,
+            settings,
+        })
+    }
+
+    /// Answers on `listener` until `shutdown` is triggered, then stops everything in order.
+    ///
+    /// # Errors
+    /// [`StartError::Server`] when the listener fails.
+    pub async fn serve(self, listener: TcpListener, shutdown: Shutdown) -> Result<(), StartError> {
+        let grace = Duration::from_secs(self.settings.grace_seconds);
+        let (state, health) = (Arc::clone(&self.state), self.health.clone());
+        let app = move |config: &mut ServiceConfig| {
+            config.app_data(Data::new(Arc::clone(&state)));
+            health.routes(config);
+            routes(config);
+        };
+        let http = self.settings.http.clone();
+        let served = service::serve(listener, app, http, grace, shutdown).await;
+        self.stop(grace).await;
+        served.map_err(StartError::Server)
+    }
+
+    /// Workers finish the file they read, deliveries under way end, everything else is given back.
+    pub async fn stop(self, grace: Duration) {
+        drop(self.runner.stop(grace).await);
+        let (engine, writer) = (self.engine, self.state.writer.clone());
+        let stopped = tokio::task::spawn_blocking(move || {
+            engine.stop(grace);
+            writer.stop();
+        });
+        if stopped.await.is_err() {
+            tracing::error!("stopping panicked");
+        }
+    }
+
+    /// How many files there are, whatever their state.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn is_empty(&self) -> Result<bool, DbError> {
+        #[derive(diesel::QueryableByName)]
+        struct One {
+            #[diesel(sql_type = diesel::sql_types::BigInt)]
+            #[expect(dead_code, reason = "only whether there is a row matters")]
+            id: i64,
+        }
+        let reads = self.state.database.reads();
+        let row = reads.run(|conn| conn.row::<One>(sql("SELECT id FROM files LIMIT 1")));
+        Ok(row.await?.is_none())
+    }
+}
+
+fn open_database(settings: &IngestSettings) -> Result<Database, StartError> {
+    let migrations = Migrations {
+        sqlite: SQLITE,
+        postgres: POSTGRES,
+    };
+    let url = settings.database.url.to_string();
+    Database::open(settings.database.clone(), migrations)
+        .map_err(|cause| StartError::Database { url, cause })
+}
+
+fn state(
+    settings: &IngestSettings,
+    database: Database,
+    writer: Writer,
+    engine: &Engine,
+    queue: Queue,
+) -> Result<ServiceState, StartError> {
+    let root = &settings.files_dir;
+    let storage = Storage::open(root, engine.node_id()).map_err(|cause| StartError::Files {
+        path: root.display().to_string(),
+        cause,
+    })?;
+    let rules = Rules {
+        confidence_threshold: settings.extraction.confidence_threshold,
+        ..Rules::default()
+    };
+    Ok(ServiceState {
+        database,
+        writer,
+        clock: engine.clock(),
+        storage,
+        events: FileEvents {
+            publisher: engine.publisher().clone(),
+            tenant: engine.default_tenant().clone(),
+            public_url: settings.public_url.clone(),
+        },
+        queue,
+        waiters: Waiters::default(),
+        rules: Arc::new(rules),
+        uploads: settings.uploads,
+        limits: settings.limits,
+        node_id: engine.node_id(),
+    })
+}
+
+fn start_extraction(
+    runner: &Runner,
+    state: &Arc<ServiceState>,
+    jobs: &Jobs,
+    program: &Program,
+    settings: &IngestSettings,
+) -> Result<(), StartError> {
+    let extraction = &settings.extraction;
+    Ok(extraction::spawn(runner, state, jobs, program, extraction)?)
+}
+
+fn health(state: &Arc<ServiceState>) -> Health {
+    let database = state.database.clone();
+    let storage = state.storage.clone();
+    let checks = vec![
+        Check::new("database", move || {
+            let reads = database.reads().clone();
+            async move { reads.run(|conn| conn.batch("SELECT 1")).await }
+        }),
+        Check::new("storage", move || {
+            let storage = storage.clone();
+            async move { storage.probe().await }
+        }),
+    ];
+    Health::new("draftwire-ingest", env!("CARGO_PKG_VERSION"), checks)
+}
+
+/// The configured key (64 hex characters), else one made beside the database at the first start.
+fn encryption_key(settings: &IngestSettings) -> Result<Vec<u8>, StartError> {
+    let configured = settings.encryption_key.expose();
+    if !configured.is_empty() {
+        return unhex(configured).ok_or(StartError::Vault(VaultError::Key));
+    }
+    let path = settings.data_dir.join("ingest.key");
+    read_or_make_key(&path).map_err(|cause| StartError::Files {
+        path: path.display().to_string(),
+        cause,
+    })
+}
+
+const KEY_BYTES: usize = 32;
+
+fn read_or_make_key(path: &Path) -> std::io::Result<Vec<u8>> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let fresh = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    match fresh {
+        Ok(mut file) => {
+            let mut key = vec![0; KEY_BYTES];
+            SystemRandom::new()
+                .fill(&mut key)
+                .map_err(|_unspecified| std::io::Error::other("the system gives no randomness"))?;
+            file.write_all(&key)?;
+            file.sync_all()?;
+            Ok(key)
+        }
+        Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => {
+            let mut key = Vec::with_capacity(KEY_BYTES);
+            fs::File::open(path)?.read_to_end(&mut key)?;
+            Ok(key)
+        }
+        Err(cause) => Err(cause),
+    }
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u8> = text
+        .chars()
+        .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+        .collect::<Option<_>>()?;
+    let pairs = digits.chunks_exact(2);
+    pairs.remainder().is_empty().then(|| {
+        digits
+            .chunks_exact(2)
+            .filter_map(|pair| Some(pair.first()? << 4 | pair.last()?))
+            .collect()
+    })
+}

@@ -1,0 +1,188 @@
+//! Bytes on disk: staged while they arrive, then kept under their hash. What a 2xx speaks of has been
+//! fsynced, file and folder, before the transaction that names it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ring::digest::{Context, SHA256};
+use tokio::fs::File;
+use tokio::io::AsyncWriteExt;
+
+/// The name of stored bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BlobKey {
+    pub(crate) sha256: [u8; 32],
+    pub(crate) generation: i64,
+}
+
+/// Files below one folder.
+#[derive(Clone)]
+pub(crate) struct Storage {
+    root: Arc<PathBuf>,
+    next_staged: Arc<AtomicU64>,
+}
+
+/// An upload being written; removed when dropped.
+pub(crate) struct Staging {
+    path: StagedPath,
+    file: File,
+    hash: Context,
+    size: u64,
+    head: Vec<u8>,
+}
+
+/// An upload that is complete and on disk, not yet under its hash; removed when dropped.
+pub(crate) struct Staged {
+    path: StagedPath,
+    pub(crate) sha256: [u8; 32],
+    pub(crate) size: u64,
+    /// Its beginning, enough to tell its kind.
+    pub(crate) head: Vec<u8>,
+}
+
+struct StagedPath(PathBuf);
+
+impl Drop for StagedPath {
+    fn drop(&mut self) {
+        if let Err(cause) = std::fs::remove_file(&self.0)
+            && cause.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(path = %self.0.display(), %cause, "a staged upload stays behind");
+        }
+    }
+}
+
+impl Storage {
+    /// Makes the folders; removes what an earlier run of this service left unfinished. The caller holds
+    /// the node's lock.
+    pub(crate) fn open(root: &Path, node_id: i64) -> io::Result<Self> {
+        let staging = root.join("staging");
+        std::fs::create_dir_all(&staging)?;
+        std::fs::create_dir_all(root.join("blobs"))?;
+        for entry in std::fs::read_dir(&staging)? {
+            let path = entry?.path();
+            if std::fs::metadata(&path)?.modified()?.elapsed().is_ok_and(|age| age > STALE) {
+                std::fs::remove_file(path)?;
+            }
+        }
+        Ok(Self {
+            root: Arc::new(root.to_owned()),
+            // Two nodes that share a folder must not meet.
+            next_staged: Arc::new(AtomicU64::new(node_id.unsigned_abs() << 20)),
+        })
+    }
+
+    pub(crate) async fn stage(&self) -> io::Result<Staging> {
+        let number = self.next_staged.fetch_add(1, Ordering::Relaxed);
+        let path = self.root.join("staging").join(format!("{number:020}"));
+        let file = File::options().write(true).create_new(true).open(&path).await?;
+        Ok(Staging {
+            path: StagedPath(path),
+            file,
+            hash: Context::new(&SHA256),
+            size: 0,
+            head: Vec::new(),
+        })
+    }
+
+    /// Puts staged bytes under their name. Bytes that are there already are the same ones.
+    pub(crate) async fn keep(&self, staged: &Staged, key: BlobKey) -> io::Result<()> {
+        let (from, to) = (staged.path.0.clone(), self.path(key));
+        blocking(move || {
+            let folder = to.parent().unwrap_or(&to).to_owned();
+            let new_folder = !folder.exists();
+            std::fs::create_dir_all(&folder)?;
+            match std::fs::hard_link(&from, &to) {
+                Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+                linked => linked?,
+            }
+            std::fs::File::open(&folder)?.sync_all()?;
+            if new_folder && let Some(parent) = folder.parent() {
+                std::fs::File::open(parent)?.sync_all()?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Where the bytes are.
+    pub(crate) fn path(&self, key: BlobKey) -> PathBuf {
+        let name = hex(&key.sha256);
+        let folder: String = name.chars().take(2).collect();
+        let file = format!("{name}-{}", key.generation);
+        self.root.join("blobs").join(folder).join(file)
+    }
+
+    /// Removes stored bytes; bytes that are gone already are no error.
+    pub(crate) async fn remove(&self, key: BlobKey) -> io::Result<()> {
+        let path = self.path(key);
+        blocking(move || match std::fs::remove_file(path) {
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        })
+        .await
+    }
+
+    /// Whether files can be written now.
+    pub(crate) async fn probe(&self) -> io::Result<()> {
+        let mut staging = self.stage().await?;
+        staging.write(b"ready?").await?;
+        staging.finish().await.map(drop)
+    }
+}
+
+/// Age at which a staged upload has surely been given up.
+const STALE: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+
+impl Staging {
+    pub(crate) async fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
+        let room = extract::SNIFF_BYTES.saturating_sub(self.head.len());
+        self.head.extend(chunk.iter().take(room));
+        self.hash.update(chunk);
+        self.size += chunk.len() as u64;
+        self.file.write_all(chunk).await
+    }
+
+    /// Its beginning, as far as it has arrived.
+    pub(crate) fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// On disk when this answers.
+    pub(crate) async fn finish(mut self) -> io::Result<Staged> {
+        self.file.flush().await?;
+        self.file.sync_all().await?;
+        let mut sha256 = [0; 32];
+        sha256.copy_from_slice(self.hash.finish().as_ref());
+        Ok(Staged {
+            path: self.path,
+            sha256,
+            size: self.size,
+            head: self.head,
+        })
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(io::Error::other)?
+}
+
+/// Lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        for nibble in [byte >> 4, byte & 15] {
+            text.push(char::from_digit(nibble.into(), 16).unwrap_or('0'));
+        }
+        text
+    })
+}

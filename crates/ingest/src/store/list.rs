@@ -1,0 +1,110 @@
+//! Lists of files, filtered and paged, newest first.
+
+use db::{Conn, DbError, Value, sql};
+use diesel::sql_types::BigInt;
+
+use super::files::{COLUMNS, FileRow, State};
+
+/// What a list is narrowed to; `None` narrows nothing.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Filter {
+    pub(crate) client_code: Option<String>,
+    pub(crate) project_code: Option<String>,
+    pub(crate) kind: Option<String>,
+    pub(crate) material: Option<String>,
+    pub(crate) thickness_mm: Option<f64>,
+    /// `None`: everything that is not deleted.
+    pub(crate) state: Option<State>,
+    pub(crate) needs_review: Option<bool>,
+    /// Part of the original or stored name or of the part's, in any letter case.
+    pub(crate) text: Option<String>,
+    /// Only files older than this one.
+    pub(crate) before_id: Option<i64>,
+}
+
+/// Part of a list.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Page {
+    pub(crate) limit: i64,
+    pub(crate) offset: i64,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Total {
+    #[diesel(sql_type = BigInt)]
+    total: i64,
+}
+
+/// The files of one page, and how many there are in all.
+pub(crate) fn list(
+    conn: &mut Conn,
+    tenant_id: i64,
+    filter: &Filter,
+    page: Page,
+) -> Result<(Vec<FileRow>, i64), DbError> {
+    let (wheres, values) = conditions(tenant_id, filter);
+    let total: Total = conn.one(
+        sql(format!("SELECT count(*) AS total FROM files WHERE {wheres}")).bind_all(values.clone()),
+    )?;
+    let mut wheres = wheres;
+    let mut values = values;
+    if let Some(before) = filter.before_id {
+        wheres.push_str(" AND id < ?");
+        values.push(before.into());
+    }
+    let rows = conn.rows(
+        sql(format!(
+            "SELECT {COLUMNS} FROM files WHERE {wheres} ORDER BY id DESC LIMIT ? OFFSET ?"
+        ))
+        .bind_all(values)
+        .bind(page.limit)
+        .bind(page.offset),
+    )?;
+    Ok((rows, total.total))
+}
+
+fn conditions(tenant_id: i64, filter: &Filter) -> (String, Vec<Value<'_>>) {
+    let mut wheres = String::from("tenant_id = ?");
+    let mut values: Vec<Value<'_>> = vec![tenant_id.into()];
+    let mut equal = |column: &str, value: Option<Value<'static>>| {
+        if let Some(value) = value {
+            wheres.push_str(&format!(" AND {column} = ?"));
+            values.push(value);
+        }
+    };
+    let text = |value: &Option<String>| value.clone().map(Value::from);
+    equal("client_code", text(&filter.client_code));
+    equal("project_code", text(&filter.project_code));
+    equal("kind", text(&filter.kind));
+    equal("material", text(&filter.material));
+    equal("thickness_mm", filter.thickness_mm.map(Value::from));
+    equal("state", filter.state.map(|state| state.to_db().into()));
+    if filter.state.is_none() {
+        wheres.push_str(" AND state <> 4");
+    }
+    match filter.needs_review {
+        Some(true) => wheres.push_str(" AND needs_review IS NOT NULL"),
+        Some(false) => wheres.push_str(" AND needs_review IS NULL"),
+        None => {}
+    }
+    if let Some(part) = &filter.text {
+        let pattern = format!("%{}%", escaped(&part.to_lowercase()));
+        wheres.push_str(
+            " AND (lower(original_name) LIKE ? ESCAPE '!' OR lower(stored_name) LIKE ? ESCAPE '!' \
+             OR lower(coalesce(part_name, '')) LIKE ? ESCAPE '!')",
+        );
+        values.extend((0..3).map(|_| Value::from(pattern.clone())));
+    }
+    (wheres, values)
+}
+
+/// The user's own `%` and `_` stand for themselves.
+fn escaped(text: &str) -> String {
+    text.chars().fold(String::new(), |mut escaped, c| {
+        if matches!(c, '%' | '_' | '!') {
+            escaped.push('!');
+        }
+        escaped.push(c);
+        escaped
+    })
+}
