@@ -52,7 +52,7 @@ pub struct UploadOptions {
 }
 
 /// What became of one uploaded file.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UploadResult {
     pub success: bool,
     /// The name it was uploaded under.
@@ -88,7 +88,7 @@ fn status_if_any<'de, D: Deserializer<'de>>(source: D) -> Result<Option<FileStat
 }
 
 /// The facts of one file, and what they were taken from.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct FileFacts {
     pub source_file: Option<String>,
     pub detected_type: Option<String>,

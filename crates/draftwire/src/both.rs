@@ -15,7 +15,7 @@ use service::{Settings, Shutdown, bind, stop_on_signal, telemetry};
 use crate::cli::SettingsArgs;
 use crate::report::{figure, line};
 use crate::single::stopping;
-use crate::{generated, samples};
+use crate::samples;
 
 /// The receiver's name for this ingest service, and ingest's name for this receiver.
 const SOURCE: &str = "draftwire";
@@ -89,7 +89,7 @@ fn wiring(settings: &Settings, addresses: &Addresses) -> anyhow::Result<Vec<Stri
         settings.section("ingest.delivery.subscriptions")?;
     if sources.is_empty() && subscriptions.is_empty() {
         let data_dir: String = settings.section("data_dir")?;
-        let secret = generated::signing_secret(Path::new(&data_dir))
+        let secret = ingest::signing_secret(Path::new(&data_dir))
             .with_context(|| format!("the signing secret in {data_dir} cannot be made or read"))?;
         let url = format!("http://{}/webhooks/{SOURCE}/event", addresses.receiver);
         more.extend([

@@ -1,6 +1,7 @@
 //! `draftwire extract`: read files here and say what they are.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -22,9 +23,16 @@ pub(crate) fn run(args: &ExtractArgs) -> anyhow::Result<ExitCode> {
     let mut failed = 0_u32;
     for path in &files {
         bar.set_message(path.display().to_string());
-        let extraction = read(path, &rules, &limits);
-        failed += u32::from(extraction.error.is_some());
-        bar.suspend(|| print(path, &extraction, args.json))?;
+        match read(path, &rules, &limits) {
+            Ok(extraction) => {
+                failed += u32::from(extraction.error.is_some());
+                bar.suspend(|| print(path, &extraction, args.json))?;
+            }
+            Err(cause) => {
+                failed += 1;
+                bar.suspend(|| eprintln!("{}: {cause}", path.display()));
+            }
+        }
         bar.inc(1);
     }
     bar.finish_and_clear();
@@ -51,21 +59,19 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn read(path: &Path, rules: &Rules, limits: &Limits) -> Extraction {
+fn read(path: &Path, rules: &Rules, limits: &Limits) -> io::Result<Extraction> {
     let name = path
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(cause) => return Extraction::unreadable(&name, &cause.to_string()),
-    };
+    let bytes = fs::read(path)?;
     let caller = CallerFacts::default();
     let input = Input::new(&name, &caller);
-    extract::extract(&bytes, &input, rules, limits).unwrap_or_else(|error| {
+    let extraction = extract::extract(&bytes, &input, rules, limits).unwrap_or_else(|error| {
         let head = bytes.get(..extract::SNIFF_BYTES).unwrap_or(&bytes);
         Extraction::failed(&name, extract::sniff(head, &name).kind, &error)
-    })
+    });
+    Ok(extraction)
 }
 
 fn print(path: &Path, extraction: &Extraction, json: bool) -> anyhow::Result<()> {

@@ -3,7 +3,6 @@
 mod both;
 mod cli;
 mod extract_files;
-mod generated;
 mod report;
 mod samples;
 mod single;

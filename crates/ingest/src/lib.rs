@@ -6,6 +6,7 @@ mod error;
 mod events;
 mod extraction;
 mod intake;
+mod keys;
 mod names;
 mod remove;
 mod routes;
@@ -17,5 +18,6 @@ mod store;
 mod waiters;
 
 pub use extraction::worker_main;
+pub use keys::signing_secret;
 pub use settings::{IngestSettings, SettingsFault};
 pub use start::{Ingest, StartError};

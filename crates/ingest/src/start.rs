@@ -1,11 +1,7 @@
 //! Puts the service together, runs it until it is told to stop, and takes it apart in order: no new
 //! requests, workers, deliveries, writer.
 
-use std::fs::{self, OpenOptions};
-use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,12 +9,12 @@ use actix_web::web::{Data, ServiceConfig};
 use db::{Database, DbError, EmbeddedMigrations, Migrations, Writer, embed_migrations, sql};
 use delivery::{Engine, EngineError, Vault, VaultError};
 use extract::facts::Rules;
-use ring::rand::{SecureRandom, SystemRandom};
 use service::health::{Check, Health};
 use service::{ListenError, Runner, Shutdown, refuse_open_bind};
 
 use crate::events::FileEvents;
 use crate::extraction::{self, Jobs, Program, Queue};
+use crate::keys;
 use crate::remove;
 use crate::routes::routes;
 use crate::service_state::ServiceState;
@@ -231,40 +227,10 @@ fn encryption_key(settings: &IngestSettings) -> Result<Vec<u8>, StartError> {
         return unhex(configured).ok_or(StartError::Vault(VaultError::Key));
     }
     let path = settings.data_dir.join("ingest.key");
-    read_or_make_key(&path).map_err(|cause| StartError::Files {
+    keys::encryption_key(&path).map_err(|cause| StartError::Files {
         path: path.display().to_string(),
         cause,
     })
-}
-
-const KEY_BYTES: usize = 32;
-
-fn read_or_make_key(path: &Path) -> std::io::Result<Vec<u8>> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let fresh = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
-    match fresh {
-        Ok(mut file) => {
-            let mut key = vec![0; KEY_BYTES];
-            SystemRandom::new()
-                .fill(&mut key)
-                .map_err(|_unspecified| std::io::Error::other("the system gives no randomness"))?;
-            file.write_all(&key)?;
-            file.sync_all()?;
-            Ok(key)
-        }
-        Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => {
-            let mut key = Vec::with_capacity(KEY_BYTES);
-            fs::File::open(path)?.read_to_end(&mut key)?;
-            Ok(key)
-        }
-        Err(cause) => Err(cause),
-    }
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {

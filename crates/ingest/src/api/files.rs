@@ -239,7 +239,7 @@ pub(super) async fn extraction(state: &ServiceState, id: i64) -> Result<Option<V
     let tenant_id = state.tenant().id;
     let read = move |conn: &mut Conn| store::extraction(conn, tenant_id, id);
     let row = state.database.reads().run(read).await.map_err(of_read)?;
-    row.map(|row| serde_json::from_str(&row.extraction))
+    row.map(|text| serde_json::from_str(&text))
         .transpose()
         .map_err(|cause| Problem::internal(format!("file {id}: {cause}")))
 }

@@ -8,7 +8,9 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use crate::store::FileRow;
 
 /// A place in the queue, reserved before the row is written as owned.
-pub(crate) struct Seat(OwnedSemaphorePermit);
+pub(crate) struct Seat {
+    _permit: OwnedSemaphorePermit,
+}
 
 /// A file owned by this process, to be extracted.
 pub(crate) struct Job {
@@ -49,7 +51,7 @@ impl Queue {
 
     /// A place, if there is one.
     pub(crate) fn seat(&self) -> Option<Seat> {
-        Arc::clone(&self.seats).try_acquire_owned().ok().map(Seat)
+        Arc::clone(&self.seats).try_acquire_owned().ok().map(|permit| Seat { _permit: permit })
     }
 
     pub(crate) fn seats_free(&self) -> usize {

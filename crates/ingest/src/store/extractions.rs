@@ -1,14 +1,12 @@
 //! The latest extraction of a file, as JSON.
 
 use db::{Conn, DbError, Tx, sql};
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::Text;
 
 #[derive(diesel::QueryableByName)]
-pub(crate) struct ExtractionRow {
+struct Row {
     #[diesel(sql_type = Text)]
-    pub(crate) extraction: String,
-    #[diesel(sql_type = BigInt)]
-    pub(crate) extracted_at_ms: i64,
+    extraction: String,
 }
 
 pub(crate) fn put_extraction(
@@ -32,11 +30,12 @@ pub(crate) fn extraction(
     conn: &mut Conn,
     tenant_id: i64,
     file_id: i64,
-) -> Result<Option<ExtractionRow>, DbError> {
-    conn.row(
-        sql("SELECT e.extraction, e.extracted_at_ms FROM extractions e \
+) -> Result<Option<String>, DbError> {
+    let row: Option<Row> = conn.row(
+        sql("SELECT e.extraction FROM extractions e \
              JOIN files f ON f.id = e.file_id WHERE f.tenant_id = ? AND e.file_id = ?")
         .bind(tenant_id)
         .bind(file_id),
-    )
+    )?;
+    Ok(row.map(|row| row.extraction))
 }

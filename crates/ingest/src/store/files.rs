@@ -48,8 +48,6 @@ pub(crate) struct FileRow {
     #[diesel(sql_type = BigInt)]
     pub(crate) tenant_id: i64,
     #[diesel(sql_type = Text)]
-    pub(crate) original_name: String,
-    #[diesel(sql_type = Text)]
     pub(crate) clean_name: String,
     #[diesel(sql_type = Text)]
     pub(crate) stored_name: String,
@@ -113,7 +111,7 @@ pub(crate) struct FileRow {
     pub(crate) processed_at_ms: Option<i64>,
 }
 
-pub(super) const COLUMNS: &str = "id, tenant_id, original_name, clean_name, stored_name, kind, \
+pub(super) const COLUMNS: &str = "id, tenant_id, clean_name, stored_name, kind, \
      mime_type, mode, size_bytes, sha256, generation, duplicate_of, state, hard_deleted, \
      caller_facts, client_code, project_code, part_name, material, thickness_mm, quantity, \
      confidence_score, needs_review, base_name, version, error_code, error_message, error_stage, \

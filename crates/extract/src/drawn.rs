@@ -1,0 +1,170 @@
+//! From a drawing as read to an Extraction: settles the unit, scales to millimetres, measures, and brings the facts
+//! together. The same for every format that draws. Never parses.
+
+use crate::Input;
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::extraction::{DrawingSection, Extraction};
+use crate::facts::{self, Hints, Review, Rules, Settled, settle};
+use crate::kind::Kind;
+use crate::limits::Limits;
+use drawing::{Drawing, Extents, Finding, Measures, UnitClues, Units, measure};
+
+/// A drawing with what its format knows about it.
+pub(crate) struct Drawn {
+    pub(crate) kind: Kind,
+    pub(crate) format_version: Option<String>,
+    /// Coordinates in the file's own units.
+    pub(crate) drawing: Drawing,
+    /// What the file says of its unit; size and caller are filled in here.
+    pub(crate) clues: UnitClues,
+    pub(crate) paper_space_entities: u64,
+    pub(crate) diagnostics: Diagnostics,
+}
+
+/// Below this a unit is doubted.
+const UNIT_CONFIDENCE_MIN: f64 = 0.7;
+
+impl Drawn {
+    pub(crate) fn extract(
+        mut self,
+        input: &Input<'_>,
+        rules: &Rules,
+        limits: &Limits,
+    ) -> Extraction {
+        let units = self.settle_units(input);
+        let mut measures = measure(&self.drawing, &limits.measure);
+        let texts: Vec<String> = self
+            .drawing
+            .texts
+            .iter()
+            .map(|text| text.value.clone())
+            .collect();
+        let layers: Vec<String> = self
+            .drawing
+            .layers
+            .iter()
+            .map(|layer| layer.name.clone())
+            .collect();
+        let hints = Hints {
+            texts: &texts,
+            layers: &layers,
+        };
+        let mut settled = settle(input.caller, input.file_name, &hints, rules);
+        settled.needs_review.extend(reviews(&measures, units));
+        let mut findings = std::mem::take(&mut measures.findings);
+        findings.extend(unit_doubt(units));
+        if measures.findings_omitted > 0 {
+            let message = format!("{} more findings are not listed", measures.findings_omitted);
+            self.diagnostics
+                .push(|| Diagnostic::new(Severity::Info, "findings_max", message));
+        }
+        for diagnostic in settled.diagnostics.drain(..) {
+            self.diagnostics.push(|| of_facts(diagnostic));
+        }
+        let Settled {
+            facts,
+            conflicts,
+            suggestions,
+            confidence_score,
+            needs_review,
+            ..
+        } = settled;
+        Extraction {
+            file: input.file_name.to_owned(),
+            kind: Some(self.kind),
+            confidence_score,
+            facts,
+            conflicts,
+            suggestions,
+            needs_review,
+            drawing: Some(DrawingSection {
+                format_version: self.format_version,
+                measures,
+                paper_space_entities: self.paper_space_entities,
+                texts,
+            }),
+            findings,
+            diagnostics: self.diagnostics.into_list(),
+            error: None,
+        }
+    }
+
+    fn settle_units(&mut self, input: &Input<'_>) -> Units {
+        let drawing = &mut self.drawing;
+        let extents = Extents::around(
+            drawing
+                .curves
+                .iter()
+                .filter_map(|curve| drawing.extents(curve)),
+        );
+        let units = Units::settle(&UnitClues {
+            caller: input.unit,
+            size: extents.map(|extents| extents.size()),
+            ..self.clues
+        });
+        if units.value.mm() != 1.0 {
+            drawing.scale(units.value.mm());
+        }
+        drawing.units = Some(units);
+        units
+    }
+}
+
+fn is_doubted(units: Units) -> bool {
+    units.confidence < UNIT_CONFIDENCE_MIN
+}
+
+fn unit_doubt(units: Units) -> Option<Finding> {
+    is_doubted(units).then(|| {
+        let unit = serde_json::to_value(units.value).unwrap_or_default();
+        let unit = unit.as_str().unwrap_or("mm");
+        Finding::new(
+            Severity::Warning,
+            "unit_doubt",
+            format!("taken to be drawn in {unit}, with little to go by"),
+        )
+        .hint("set the unit on export, or state it with the upload")
+    })
+}
+
+/// Why a person should look at the geometry.
+fn reviews(measures: &Measures, units: Units) -> Vec<Review> {
+    let review = |code: &'static str, message: String| Review {
+        code: code.into(),
+        message,
+    };
+    let mut reviews = Vec::new();
+    if measures.extents_mm.is_none() {
+        reviews.push(review(
+            "empty",
+            "nothing in the drawing can be measured".into(),
+        ));
+    } else if is_doubted(units) {
+        reviews.push(review(
+            "unit_doubt",
+            "the unit of the drawing is a guess".into(),
+        ));
+    }
+    if measures.open_chains > 0 {
+        reviews.push(review(
+            "open_contours",
+            format!("{} contours are not closed", measures.open_chains),
+        ));
+    }
+    if !measures.measure_complete {
+        reviews.push(review(
+            "not_measured",
+            "parts of the drawing are not measured: lengths are too short".into(),
+        ));
+    }
+    reviews
+}
+
+fn of_facts(diagnostic: facts::Diagnostic) -> Diagnostic {
+    let severity = match diagnostic.severity {
+        facts::Severity::Info => Severity::Info,
+        facts::Severity::Warning => Severity::Warning,
+    };
+    let message = format!("{} ({:?})", diagnostic.message, diagnostic.evidence);
+    Diagnostic::new(severity, diagnostic.code, message)
+}

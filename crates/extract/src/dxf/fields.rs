@@ -1,0 +1,172 @@
+//! The fields of one entity: hands its own group codes to whoever reads it, keeps those that all entities share.
+//! Never lets application data or embedded objects pass for the entity's own.
+
+use super::number::real;
+use super::pairs::{Pair, Pairs};
+use super::plane::Plane;
+use drawing::Point;
+
+/// What every entity may carry.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Common<'a> {
+    pub(super) layer: &'a [u8],
+    /// Group 67: drawn on a sheet of paper, not in model space.
+    pub(super) paper: bool,
+    extrusion: [f64; 3],
+}
+
+impl Common<'_> {
+    pub(super) fn plane(&self) -> Plane {
+        Plane::of(self.extrusion)
+    }
+}
+
+/// Why an entity is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Defect {
+    /// A value on this line is no finite number.
+    BadNumber(u32),
+    /// A coordinate on this line is beyond what a double can place to a hundredth.
+    OutOfRange(u32),
+    /// A field it cannot do without is missing.
+    Incomplete,
+    /// Its radius, axis or extent is nothing.
+    Degenerate,
+    /// It does not lie parallel to the drawing.
+    Tilted,
+    /// Unreadable lines cut through it.
+    Damaged,
+    /// More than the budget allows.
+    OverLimit,
+}
+
+impl Defect {
+    /// Its word in a diagnostic.
+    pub(super) fn code(self) -> &'static str {
+        match self {
+            Self::BadNumber(_) => "bad_number",
+            Self::OutOfRange(_) => "coordinate_out_of_range",
+            Self::Incomplete => "entity_incomplete",
+            Self::Degenerate => "entity_degenerate",
+            Self::Tilted => "plane_tilted",
+            Self::Damaged => "entity_damaged",
+            Self::OverLimit => "vertices_max",
+        }
+    }
+
+    pub(super) fn sentence(self) -> &'static str {
+        match self {
+            Self::BadNumber(_) => "a value is not a number",
+            Self::OutOfRange(_) => "a coordinate is beyond 1e15",
+            Self::Incomplete => "a field it needs is missing",
+            Self::Degenerate => "it has no extent",
+            Self::Tilted => "it is not parallel to the drawing's plane",
+            Self::Damaged => "unreadable lines cut through it",
+            Self::OverLimit => "the drawing has more vertices than the limit",
+        }
+    }
+
+    /// The line at fault, where it is not the entity as a whole.
+    pub(super) fn line(self) -> Option<u32> {
+        match self {
+            Self::BadNumber(line) | Self::OutOfRange(line) => Some(line),
+            _ => None,
+        }
+    }
+}
+
+/// Coordinates beyond this are refused.
+const COORDINATE_MAX: f64 = 1e15;
+
+/// A cursor over one record.
+pub(super) struct Fields<'r, 'a> {
+    pub(super) pairs: &'r mut Pairs<'a>,
+    pub(super) common: Common<'a>,
+    pub(super) defect: Option<Defect>,
+    /// Inside `102 {…}`, which applications fill with what they like.
+    in_group: bool,
+    /// After group 101: another object in disguise.
+    embedded: bool,
+    damage_before: u64,
+}
+
+impl<'r, 'a> Fields<'r, 'a> {
+    pub(super) fn new(pairs: &'r mut Pairs<'a>) -> Self {
+        Self {
+            damage_before: pairs.damage.places,
+            pairs,
+            common: Common {
+                layer: b"0",
+                paper: false,
+                extrusion: [0.0, 0.0, 1.0],
+            },
+            defect: None,
+            in_group: false,
+            embedded: false,
+        }
+    }
+
+    /// The entity's next own field.
+    pub(super) fn next(&mut self) -> Option<Pair<'a>> {
+        loop {
+            let pair = self.pairs.field()?;
+            match pair.code {
+                102 => self.in_group = pair.value.trim_ascii().starts_with(b"{"),
+                101 => self.embedded = true,
+                1000.. | ..0 => {}
+                _ if self.in_group || self.embedded => {}
+                8 => self.common.layer = pair.value.trim_ascii(),
+                67 => self.common.paper = pair.value.trim_ascii() == b"1",
+                210 => self.common.extrusion[0] = self.number(pair),
+                220 => self.common.extrusion[1] = self.number(pair),
+                230 => self.common.extrusion[2] = self.number(pair),
+                _ => return Some(pair),
+            }
+        }
+    }
+
+    /// A field's number; a bad one makes the entity defective and counts as 0.
+    pub(super) fn number(&mut self, pair: Pair<'_>) -> f64 {
+        let defect = match real(pair.value) {
+            Some(number) if number.abs() <= COORDINATE_MAX => return number,
+            Some(_) => Defect::OutOfRange(pair.line),
+            None => Defect::BadNumber(pair.line),
+        };
+        self.defect.get_or_insert(defect);
+        0.0
+    }
+
+    /// The numbers behind these codes, to the end of the record; of a repeated code the first.
+    pub(super) fn numbers<const N: usize>(&mut self, codes: [i16; N]) -> [Option<f64>; N] {
+        let mut numbers = [None; N];
+        while let Some(pair) = self.next() {
+            let place = codes.iter().position(|code| *code == pair.code);
+            if let Some(number) = place.and_then(|place| numbers.get_mut(place))
+                && number.is_none()
+            {
+                *number = Some(self.number(pair));
+            }
+        }
+        numbers
+    }
+
+    /// Reads to the end of the record; an error when it cannot be relied on.
+    pub(super) fn finish(&mut self) -> Result<(), Defect> {
+        while self.next().is_some() {}
+        match self.defect {
+            Some(defect) => Err(defect),
+            None if self.pairs.damage.places > self.damage_before => Err(Defect::Damaged),
+            None if !self.pairs.is_ended() => Err(Defect::Incomplete),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A point of two numbers that both must be there.
+pub(super) fn point(x: Option<f64>, y: Option<f64>) -> Result<Point, Defect> {
+    Ok(Point::new(required(x)?, required(y)?))
+}
+
+pub(super) fn required(number: Option<f64>) -> Result<f64, Defect> {
+    number.ok_or(Defect::Incomplete)
+}

@@ -1,0 +1,106 @@
+//! Reads text DXF, R12 to 2018, into a [`Drawing`]: one streaming pass, no recursion, nothing copied but what is kept.
+//! A broken entity costs that entity and a diagnostic; only what is no DXF at all is an error.
+//!
+//! One file per concern: `pairs` (group codes), `fields` (one entity), then a file per family of entities. A new entity
+//! is a function from `Fields` to a shape and a line in `entity`.
+
+mod curves;
+mod entity;
+mod fields;
+mod header;
+mod layers;
+mod note;
+mod number;
+mod pairs;
+mod plane;
+mod polyline;
+mod reader;
+mod text;
+
+pub use header::Header;
+pub(crate) use pairs::looks_like;
+
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::drawn::Drawn;
+use crate::error::ExtractError;
+use crate::kind::Kind;
+use crate::limits::Limits;
+use drawing::{Drawing, LayerRules, UnitClues};
+
+/// A file as read: coordinates in the file's own units.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    pub header: Header,
+    pub drawing: Drawing,
+    /// Entities on sheets of paper; they are counted, no more.
+    pub paper_space_entities: u64,
+    pub diagnostics: Diagnostics,
+}
+
+/// What a binary DXF begins with (DXF reference, binary DXF files); its line end may be lost in transport.
+const BINARY: &[u8] = b"AutoCAD Binary DXF";
+
+/// Reads a whole file.
+///
+/// # Errors
+/// [`ExtractError::BinaryDxf`] for the binary form, [`ExtractError::NotDxf`] when there is no section in it.
+pub fn read(bytes: &[u8], rules: &LayerRules, limits: &Limits) -> Result<Reading, ExtractError> {
+    if bytes.starts_with(BINARY) {
+        return Err(ExtractError::BinaryDxf);
+    }
+    reader::Reader::new(bytes, rules, limits).read()
+}
+
+/// Whether a file's first bytes are a DXF's, text or binary.
+pub(crate) fn sniff(head: &[u8]) -> bool {
+    head.starts_with(BINARY) || looks_like(head)
+}
+
+/// A diagnostic placed at a line of the file.
+fn at_line(
+    severity: Severity,
+    code: &'static str,
+    line: u32,
+    message: impl Into<String>,
+) -> Diagnostic {
+    Diagnostic::new(severity, code, message).at_line(u64::from(line))
+}
+
+impl Reading {
+    pub(crate) fn into_drawn(self) -> Drawn {
+        let Self {
+            header,
+            drawing,
+            paper_space_entities,
+            diagnostics,
+        } = self;
+        Drawn {
+            kind: Kind::Dxf,
+            clues: UnitClues {
+                header: header.unit(),
+                metric: header.metric,
+                millimetre_writer: is_lightburn(&header, &drawing),
+                ..UnitClues::default()
+            },
+            format_version: Some(header.version).filter(|version| !version.is_empty()),
+            drawing,
+            paper_space_entities,
+            diagnostics,
+        }
+    }
+}
+
+/// LightBurn exports R12 without units, always in millimetres, on layers named `Layer_N`.
+fn is_lightburn(header: &Header, drawing: &Drawing) -> bool {
+    let numbered = |name: &str| {
+        let number = name.strip_prefix("Layer_");
+        number.is_some_and(|number| {
+            !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+        })
+    };
+    header.version == "AC1009"
+        && header.insunits.is_none()
+        && header.metric.is_none()
+        && !drawing.layers.is_empty()
+        && drawing.layers.iter().all(|layer| numbered(&layer.name))
+}

@@ -1,0 +1,33 @@
+//! Why there is no Extraction. Never a complaint about a part of a file: those are diagnostics.
+
+use crate::kind::Kind;
+
+/// What a file can be refused for. Each says what to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExtractError {
+    #[error(
+        "the content fits no kind of file that is read here: upload a DXF, LightBurn, PDF, spreadsheet, image or text file"
+    )]
+    UnknownKind,
+    #[error("{0} files are stored but not read yet: export the part as ASCII DXF")]
+    UnsupportedKind(Kind),
+    #[error("asked to read this as {asked}, but its content is {found}: leave the mode at AUTO")]
+    WrongKind { asked: Kind, found: Kind },
+    #[error("binary DXF is not read yet: save as ASCII DXF")]
+    BinaryDxf,
+    #[error("no DXF section was found in this file: export it again as ASCII DXF")]
+    NotDxf,
+}
+
+impl ExtractError {
+    /// A stable word for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownKind => "unknown_kind",
+            Self::UnsupportedKind(_) => "unsupported_kind",
+            Self::WrongKind { .. } => "wrong_kind",
+            Self::BinaryDxf => "binary_dxf",
+            Self::NotDxf => "not_dxf",
+        }
+    }
+}

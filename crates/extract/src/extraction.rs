@@ -1,0 +1,146 @@
+//! What comes out of a file, as it crosses the process boundary and as it goes into events. Absent sections are left
+//! out, and a key means the same whatever the format. Never computes measures or facts.
+
+use crate::diagnostic::Diagnostic;
+use crate::error::ExtractError;
+use crate::facts::{Conflict, Facts, ProjectSuggestion, Review};
+use crate::kind::Kind;
+use drawing::{Finding, HoleGroup, Measures, Severity};
+use serde::{Deserialize, Serialize};
+
+/// One file's outcome.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Extraction {
+    /// The file's name as given.
+    pub file: String,
+    /// None when the content fits no kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
+    /// The chance, 0 to 1, that the facts are right.
+    pub confidence_score: f64,
+    pub facts: Facts,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conflicts: Vec<Conflict>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suggestions: Vec<ProjectSuggestion>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs_review: Vec<Review>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawing: Option<DrawingSection>,
+    #[serde(default)]
+    pub findings: Vec<Finding>,
+    #[serde(default)]
+    pub diagnostics: Vec<Diagnostic>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorSection>,
+}
+
+/// A drawing: its measures and what is written on it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DrawingSection {
+    /// The format's version, such as AC1015.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format_version: Option<String>,
+    #[serde(flatten)]
+    pub measures: Measures,
+    /// Entities on sheets of paper.
+    pub paper_space_entities: u64,
+    pub texts: Vec<String>,
+}
+
+/// Why there is nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorSection {
+    pub code: String,
+    pub message: String,
+}
+
+/// What events carry: enough for a shop to act without asking again.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    pub width_mm: Option<f64>,
+    pub height_mm: Option<f64>,
+    pub cut_length_mm: Option<f64>,
+    pub pierces: Option<u64>,
+    pub holes: Vec<HoleGroup>,
+    pub parts: Option<u64>,
+    pub layers: Vec<String>,
+    pub findings: Vec<FindingWord>,
+    pub needs_review: Vec<String>,
+}
+
+/// A finding without its story; equal ones are listed once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FindingWord {
+    pub code: String,
+    pub severity: Severity,
+}
+
+/// Layer names in a summary.
+const LAYERS_MAX: usize = 100;
+
+impl Extraction {
+    /// The outcome of a file that could not be read.
+    pub fn failed(file: &str, kind: Option<Kind>, error: &ExtractError) -> Self {
+        Self {
+            file: file.to_owned(),
+            kind,
+            confidence_score: 0.0,
+            facts: Facts::default(),
+            conflicts: Vec::new(),
+            suggestions: Vec::new(),
+            needs_review: Vec::new(),
+            drawing: None,
+            findings: Vec::new(),
+            diagnostics: Vec::new(),
+            error: Some(ErrorSection {
+                code: error.code().to_owned(),
+                message: error.to_string(),
+            }),
+        }
+    }
+
+    /// The short form that events carry.
+    pub fn summary(&self) -> Summary {
+        let needs_review = self
+            .needs_review
+            .iter()
+            .map(|review| review.code.to_string())
+            .collect();
+        let mut summary = Summary {
+            needs_review,
+            findings: self.finding_words(),
+            ..Summary::default()
+        };
+        let Some(DrawingSection { measures, .. }) = &self.drawing else {
+            return summary;
+        };
+        summary.width_mm = measures.extents_mm.map(|extents| extents.rounded_size().0);
+        summary.height_mm = measures.extents_mm.map(|extents| extents.rounded_size().1);
+        summary.cut_length_mm = Some(measures.cut_length_mm);
+        summary.pierces = Some(measures.pierces);
+        summary.holes.clone_from(&measures.holes);
+        summary.parts = Some(measures.parts_total);
+        summary.layers = measures
+            .layers
+            .iter()
+            .take(LAYERS_MAX)
+            .map(|layer| layer.name.clone())
+            .collect();
+        summary
+    }
+
+    fn finding_words(&self) -> Vec<FindingWord> {
+        let mut words: Vec<FindingWord> = Vec::new();
+        for finding in &self.findings {
+            let word = FindingWord {
+                code: finding.code.clone(),
+                severity: finding.severity,
+            };
+            if !words.contains(&word) {
+                words.push(word);
+            }
+        }
+        words
+    }
+}

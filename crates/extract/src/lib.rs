@@ -1,0 +1,95 @@
+//! Design files in, facts and measures out: tells the kind of a file, reads it, and answers an [`Extraction`].
+//! Pure: bytes and limits in, a value with diagnostics out. Only "this is not that format" is an error; hostile bytes
+//! never panic, and no format runs other programs or touches files.
+//!
+//! One module per format (`dxf` so far) makes a drawing; `drawn` turns any drawing into an Extraction; `facts` reads
+//! what people wrote.
+//!
+//! ```
+//! use extract::{Input, Limits, extract, facts};
+//!
+//! let dxf = b"0\nSECTION\n2\nENTITIES\n0\nCIRCLE\n8\nCUT\n10\n0\n20\n0\n40\n50\n0\nENDSEC\n0\nEOF\n";
+//! let caller = facts::CallerFacts::default();
+//! let input = Input::new("0007-Blank disc-MS-6mm-x4.dxf", &caller);
+//! let extraction = extract(dxf, &input, &facts::Rules::default(), &Limits::default()).unwrap();
+//! let summary = extraction.summary();
+//! assert_eq!((summary.width_mm, summary.parts), (Some(100.0), Some(1)));
+//! assert_eq!(extraction.facts.quantity.unwrap().value, 4);
+//! ```
+
+mod diagnostic;
+mod drawn;
+pub mod dxf;
+mod error;
+mod extraction;
+pub mod facts;
+mod kind;
+mod limits;
+mod sniff;
+
+pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
+pub use drawing::Unit;
+pub use error::ExtractError;
+pub use extraction::{DrawingSection, ErrorSection, Extraction, FindingWord, Summary};
+pub use kind::{Kind, Mode};
+pub use limits::Limits;
+pub use sniff::{SNIFF_BYTES, Sniffed, sniff};
+
+use drawing::LayerRules;
+
+/// What is known of a file besides its bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    pub file_name: &'a str,
+    pub mode: Mode,
+    pub caller: &'a facts::CallerFacts,
+    /// The unit of length, when somebody said it.
+    pub unit: Option<Unit>,
+}
+
+impl<'a> Input<'a> {
+    /// A file to be read by its content, in the unit it seems to be in.
+    pub fn new(file_name: &'a str, caller: &'a facts::CallerFacts) -> Self {
+        Self {
+            file_name,
+            mode: Mode::Auto,
+            caller,
+            unit: None,
+        }
+    }
+}
+
+/// Reads one file.
+///
+/// # Errors
+/// [`ExtractError`] when the content fits no kind, a kind that is not read yet, another kind than the caller named, or
+/// is not the format it claims to be. Everything smaller is a diagnostic in the Extraction.
+pub fn extract(
+    bytes: &[u8],
+    input: &Input<'_>,
+    rules: &facts::Rules,
+    limits: &Limits,
+) -> Result<Extraction, ExtractError> {
+    let sniffed = sniff(bytes.get(..SNIFF_BYTES).unwrap_or(bytes), input.file_name);
+    let found = sniffed.kind.ok_or(ExtractError::UnknownKind)?;
+    match input.mode {
+        Mode::As(asked) if asked != found => return Err(ExtractError::WrongKind { asked, found }),
+        _ => {}
+    }
+    let mut extraction = match found {
+        Kind::Dxf => dxf::read(bytes, &LayerRules::default(), limits)?
+            .into_drawn()
+            .extract(input, rules, limits),
+        other => return Err(ExtractError::UnsupportedKind(other)),
+    };
+    if sniffed.extension_disagrees {
+        let message =
+            format!("the name's extension belongs to another kind, the content is {found}");
+        extraction.diagnostics.push(Diagnostic::new(
+            Severity::Warning,
+            "extension_disagrees",
+            message,
+        ));
+    }
+    Ok(extraction)
+}

@@ -1,0 +1,34 @@
+//! Budgets of one extraction. Each has a name; what exceeds one is left out and said so, or refused.
+
+use drawing::MeasureLimits;
+use serde::{Deserialize, Serialize};
+
+/// How much one file may hold and how much may be said of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    pub entities_max: u64,
+    pub vertices_max: usize,
+    pub layers_max: usize,
+    /// Texts kept.
+    pub texts_max: usize,
+    /// Bytes of all texts kept.
+    pub text_bytes_max: usize,
+    /// Diagnostics listed; the rest is counted.
+    pub diagnostics_max: usize,
+    pub measure: MeasureLimits,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            entities_max: 3_000_000,
+            vertices_max: 10_000_000,
+            layers_max: 100_000,
+            texts_max: 5_000,
+            text_bytes_max: 1024 * 1024,
+            diagnostics_max: 200,
+            measure: MeasureLimits::default(),
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! `cargo xtask bench …`: measurements on a release build. It must never be part of the tests.
+
+use std::path::Path;
+use std::process::Command;
+
+use clap::Subcommand;
+
+use crate::postgres::Postgres;
+
+/// What to measure.
+#[derive(Subcommand)]
+pub(crate) enum Bench {
+    /// Durable writes per second through the group-commit writer, on SQLite and PostgreSQL
+    Commit {
+        /// Passed on to the example `bench_commit` of package `db`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+/// Runs one measurement in the workspace at `root`.
+pub(crate) fn run(root: &Path, what: Bench) -> Result<(), String> {
+    match what {
+        Bench::Commit { arguments } => example(root, "db", "bench_commit", &arguments),
+    }
+}
+
+/// Runs an example of `package` with a PostgreSQL at hand.
+fn example(root: &Path, package: &str, name: &str, arguments: &[String]) -> Result<(), String> {
+    let server = Postgres::start()?;
+    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .current_dir(root)
+        .args([
+            "run",
+            "--release",
+            "--package",
+            package,
+            "--example",
+            name,
+            "--",
+        ])
+        .args(arguments)
+        .env("DRAFTWIRE_TEST_POSTGRES_URL", server.url())
+        .status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{name}: {status}")),
+        Err(error) => Err(format!("cannot run cargo: {error}")),
+    }
+}
