@@ -16,8 +16,8 @@ pub enum UrlError {
     #[error("database url must begin with sqlite:// or postgres://")]
     Scheme,
     #[error(
-        "sslmode={0} asks for TLS, which this build of the PostgreSQL client does not have: use \
-         sslmode=disable on a trusted network, or a build with the feature postgres-tls"
+        "sslmode={0} asks for TLS, which this version's PostgreSQL client does not have: use \
+         sslmode=disable on a trusted network"
     )]
     TlsMissing(String),
 }

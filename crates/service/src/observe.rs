@@ -91,7 +91,7 @@ pub async fn observe(
 }
 
 fn log(method: &Method, path: &str, status: StatusCode, started: Instant) {
-    let ms = started.elapsed().as_secs_f64() * 1000.0;
+    let ms = (started.elapsed().as_secs_f64() * 100_000.0).round() / 100.0;
     let (method, status) = (method.as_str(), status.as_u16());
     tracing::info!(target: "access", method, path, status, ms, "answered");
 }

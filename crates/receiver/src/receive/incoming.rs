@@ -1,0 +1,126 @@
+//! An accepted event on its way to the writer. Must never decide what it brings about.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use contract::{EventType, FileEventKind, FileSnapshot, ReceivedEvent};
+use db::Submission;
+
+use crate::facts::{Facts, InvalidFact, text};
+use crate::order::EventOrder;
+use crate::source::{Accepted, Source};
+
+/// Longest origin.
+const ORIGIN_BYTES_MAX: usize = 128;
+
+/// An accepted event.
+#[derive(Debug, Clone)]
+pub(crate) struct Incoming {
+    pub source: Arc<Source>,
+    pub key: String,
+    pub event_type: EventType,
+    pub timestamp_ms: i64,
+    pub received_at_ms: i64,
+    pub body: Vec<u8>,
+    pub content: Content,
+}
+
+/// What it says.
+#[derive(Debug, Clone)]
+pub(crate) enum Content {
+    File(Box<FileEvent>),
+    /// Nothing that the receiver applies.
+    Other,
+    /// A `file.*` event whose data cannot be used.
+    Invalid(InvalidFact),
+}
+
+/// Something happened to a design file.
+#[derive(Debug, Clone)]
+pub(crate) struct FileEvent {
+    pub file: FileIdentity,
+    pub kind: FileEventKind,
+    pub order: EventOrder,
+    pub sequence: Option<i64>,
+    pub timestamp_ms: i64,
+    pub facts: Facts,
+    pub hard_delete: Option<bool>,
+}
+
+/// What a design file is to its sender. A sender that names no origin has the empty one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct FileIdentity {
+    pub source_id: i64,
+    pub origin: String,
+    pub ingest_id: i64,
+}
+
+impl Incoming {
+    pub(crate) fn new(source: &Arc<Source>, accepted: Accepted<'_>, received_at_ms: i64) -> Self {
+        let Accepted { key, event, body } = accepted;
+        let content = match FileEventKind::of(&event.event_type) {
+            None => Content::Other,
+            Some(kind) => FileEvent::of(source.id, kind, &key, &event)
+                .map_or_else(Content::Invalid, |file| Content::File(Box::new(file))),
+        };
+        Self {
+            source: Arc::clone(source),
+            key,
+            event_type: event.event_type,
+            timestamp_ms: event.timestamp_ms,
+            received_at_ms,
+            body: body.into_owned(),
+            content,
+        }
+    }
+
+    pub(crate) fn file(&self) -> Option<&FileEvent> {
+        match &self.content {
+            Content::File(file) => Some(file),
+            Content::Other | Content::Invalid(_) => None,
+        }
+    }
+
+    /// Events of one file go to the same writer, which keeps writers off each other's locks.
+    pub(crate) fn submission(self) -> Submission<Self> {
+        let mut hasher = DefaultHasher::new();
+        match self.file() {
+            Some(event) => event.file.hash(&mut hasher),
+            None => self.key.hash(&mut hasher),
+        }
+        Submission {
+            tenant: self.source.tenant_id,
+            key: hasher.finish(),
+            bytes: self.body.len(),
+            item: self,
+        }
+    }
+}
+
+impl FileEvent {
+    fn of(
+        source_id: i64,
+        kind: FileEventKind,
+        key: &str,
+        event: &ReceivedEvent,
+    ) -> Result<Self, InvalidFact> {
+        let snapshot = FileSnapshot::from_data(&event.data).map_err(|error| InvalidFact {
+            field: "data".to_owned(),
+            message: error.to_string(),
+        })?;
+        let origin = text("origin", event.origin.clone(), ORIGIN_BYTES_MAX)?;
+        Ok(Self {
+            file: FileIdentity {
+                source_id,
+                origin: origin.unwrap_or_default(),
+                ingest_id: snapshot.ingest_id,
+            },
+            kind,
+            order: EventOrder::new(event.sequence, event.timestamp_ms, kind, key),
+            sequence: event.sequence,
+            timestamp_ms: event.timestamp_ms,
+            hard_delete: snapshot.hard_delete,
+            facts: Facts::of(kind, snapshot, event.timestamp_ms)?,
+        })
+    }
+}

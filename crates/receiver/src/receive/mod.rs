@@ -1,0 +1,280 @@
+//! What the events of a batch bring about, in one transaction: inbox, design files, activity. The state
+//! that results is a function of the set of events. Must never see a request.
+
+mod incoming;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use contract::{ClientCode, ProjectCode};
+use db::{Conn, DbError, DbErrorKind, Lane, SetJob, Tx};
+
+pub(crate) use incoming::{Content, FileEvent, FileIdentity, Incoming};
+
+use crate::settings::UnknownProject;
+use crate::store::activity::NewActivity;
+use crate::store::design_files::AppliedFile;
+use crate::store::inbox::{Arrival, Outcome, Recorded};
+use crate::store::projects::{NewProject, TenantCode};
+use crate::store::{activity, design_files, inbox, projects};
+
+/// Writes accepted events.
+pub(crate) struct Receive;
+
+/// What an event brought about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Receipt {
+    Applied {
+        design_file_id: i64,
+        project: ProjectLink,
+        /// A newer event had left nothing of it to see.
+        stale: bool,
+    },
+    /// Stored, and that is all.
+    UnknownType,
+    Duplicate {
+        design_file_id: Option<i64>,
+        project_id: Option<i64>,
+    },
+    /// Kept as failed; it is applied when it comes again and the reason is gone.
+    Refused { field: String, message: String },
+}
+
+/// Whether the event's project code meets a project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ProjectLink {
+    NoCode,
+    Known(i64),
+    Unknown(String),
+}
+
+/// An event of the batch: its source and key.
+pub(crate) type EventKey<'i> = (i64, &'i str);
+
+impl SetJob for Receive {
+    type Item = Incoming;
+    type Output = Receipt;
+    const RANK: u8 = 20;
+    const LANE: Lane = Lane::Interactive;
+
+    fn run(&self, tx: &mut Tx<'_>, items: &mut [Incoming]) -> Result<Vec<Receipt>, DbError> {
+        let conn = tx.conn();
+        let projects = meet_projects(conn, items)?;
+        let arrivals = arrivals(items, &projects);
+        let recorded = inbox::record(conn, &arrivals)?;
+        let files = apply(conn, &arrivals, &recorded)?;
+        let earlier = files_of_repeats(conn, &recorded)?;
+        let batch = Batch {
+            projects,
+            arrivals,
+            recorded,
+            files,
+            earlier,
+        };
+        let mut seen = HashSet::new();
+        let receipt = |item| batch.receipt(item, seen.insert(key(item)));
+        items.iter().map(receipt).collect()
+    }
+}
+
+fn key(item: &Incoming) -> EventKey<'_> {
+    (item.source.id, &item.key)
+}
+
+/// The project of an event: tenant and code.
+fn project_of(item: &Incoming) -> Option<(i64, &str)> {
+    let code = item.file()?.facts.project_code.as_deref()?;
+    Some((item.source.tenant_id, code))
+}
+
+/// The projects that the batch names and that exist, after those were made that a source may make. They are
+/// made for stale events too, and from nothing but their code: so it does not matter which event made one.
+fn meet_projects(conn: &mut Conn, items: &[Incoming]) -> Result<HashMap<TenantCode, i64>, DbError> {
+    let named: BTreeSet<(i64, &str)> = items.iter().filter_map(project_of).collect();
+    let known = projects::ids(conn, named.iter().copied())?;
+    let missing: BTreeMap<TenantCode, NewProject> = items
+        .iter()
+        .filter(|item| item.source.unknown_project == UnknownProject::Create)
+        .filter_map(project_to_make)
+        .filter(|(code, _)| !known.contains_key(code))
+        .collect();
+    if missing.is_empty() {
+        return Ok(known);
+    }
+    for ((tenant, _), project) in &missing {
+        projects::insert(conn, *tenant, project)?;
+    }
+    projects::ids(conn, named.into_iter())
+}
+
+/// The project of an event, if its code is one.
+fn project_to_make(item: &Incoming) -> Option<(TenantCode, NewProject)> {
+    let (tenant, code) = project_of(item)?;
+    let parsed = ProjectCode::parse(code).ok()?;
+    let project = NewProject {
+        client_code: client_of(&parsed),
+        code: parsed,
+        name: None,
+        created_at_ms: item.received_at_ms,
+    };
+    Some(((tenant, code.to_owned()), project))
+}
+
+/// The client that a project code names.
+pub(crate) fn client_of(code: &ProjectCode) -> Option<ClientCode> {
+    let client = code.as_str().split('-').nth(3)?;
+    ClientCode::parse(client).ok()
+}
+
+/// The events of the batch, each once, in the order in which rows are locked. Of equal keys the first counts.
+fn arrivals<'i>(
+    items: &'i [Incoming],
+    projects: &HashMap<TenantCode, i64>,
+) -> BTreeMap<EventKey<'i>, Arrival<'i>> {
+    let mut arrivals: BTreeMap<EventKey<'i>, Arrival<'i>> = BTreeMap::new();
+    for item in items {
+        let arrival = arrivals.entry(key(item)).or_insert_with(|| Arrival {
+            incoming: item,
+            outcome: judge(item, projects),
+            copies: 0,
+        });
+        arrival.copies += 1;
+    }
+    arrivals
+}
+
+fn judge(item: &Incoming, projects: &HashMap<TenantCode, i64>) -> Outcome {
+    match &item.content {
+        Content::Other => Outcome::UnknownType,
+        Content::Invalid(invalid) => Outcome::Failed {
+            code: "invalid_field",
+            field: invalid.field.clone(),
+            message: invalid.message.clone(),
+        },
+        Content::File(_) => match link(item, projects) {
+            ProjectLink::Unknown(code) if item.source.unknown_project == UnknownProject::Refuse => {
+                Outcome::Failed {
+                    code: "unknown_project",
+                    field: "project_code".to_owned(),
+                    message: format!(
+                        "there is no project {code}, and this source may not name unknown ones"
+                    ),
+                }
+            }
+            _ => Outcome::Applied,
+        },
+    }
+}
+
+fn link(item: &Incoming, projects: &HashMap<TenantCode, i64>) -> ProjectLink {
+    match project_of(item).map(|(tenant, code)| (tenant, code.to_owned())) {
+        None => ProjectLink::NoCode,
+        Some(key) => projects
+            .get(&key)
+            .map_or(ProjectLink::Unknown(key.1), |id| ProjectLink::Known(*id)),
+    }
+}
+
+/// Design files and activity of the events that are new.
+fn apply<'i>(
+    conn: &mut Conn,
+    arrivals: &BTreeMap<EventKey<'i>, Arrival<'i>>,
+    recorded: &BTreeMap<EventKey<'i>, Recorded>,
+) -> Result<HashMap<FileIdentity, AppliedFile>, DbError> {
+    let new = |(key, arrival): (&EventKey<'i>, &Arrival<'i>)| {
+        let is_applied = matches!(arrival.outcome, Outcome::Applied);
+        let recorded = recorded.get(key).filter(|row| is_applied && row.is_new)?;
+        let tenant_id = arrival.incoming.source.tenant_id;
+        Some((recorded.id, tenant_id, arrival.incoming.file()?))
+    };
+    let events: Vec<(i64, i64, &'i FileEvent)> = arrivals.iter().filter_map(new).collect();
+    let of_tenants = events
+        .iter()
+        .map(|(_, tenant_id, event)| (*tenant_id, *event));
+    let files = design_files::apply(conn, of_tenants)?;
+    let activity = |(inbox_id, tenant_id, event): &(i64, i64, &'i FileEvent)| {
+        let file = files.get(&event.file).ok_or_else(unanswered)?;
+        Ok(NewActivity {
+            inbox_id: *inbox_id,
+            tenant_id: *tenant_id,
+            design_file_id: file.id,
+            event,
+            stale: file.outdates(event),
+        })
+    };
+    let activities = events
+        .iter()
+        .map(activity)
+        .collect::<Result<Vec<_>, DbError>>()?;
+    activity::insert(conn, &activities)?;
+    Ok(files)
+}
+
+/// The design files of events that were applied before, by inbox row.
+fn files_of_repeats(
+    conn: &mut Conn,
+    recorded: &BTreeMap<EventKey<'_>, Recorded>,
+) -> Result<HashMap<i64, i64>, DbError> {
+    let repeats = recorded
+        .values()
+        .filter(|row| !row.is_new)
+        .map(|row| row.id);
+    let about = activity::about(conn, repeats)?;
+    Ok(about
+        .into_iter()
+        .map(|row| (row.inbox_id, row.design_file_id))
+        .collect())
+}
+
+/// All that was found and written.
+struct Batch<'i> {
+    projects: HashMap<TenantCode, i64>,
+    arrivals: BTreeMap<EventKey<'i>, Arrival<'i>>,
+    recorded: BTreeMap<EventKey<'i>, Recorded>,
+    files: HashMap<FileIdentity, AppliedFile>,
+    earlier: HashMap<i64, i64>,
+}
+
+impl Batch<'_> {
+    /// `is_first`: the item is the first of its key in this batch.
+    fn receipt(&self, item: &Incoming, is_first: bool) -> Result<Receipt, DbError> {
+        let recorded = self.recorded.get(&key(item)).ok_or_else(unanswered)?;
+        let arrival = self.arrivals.get(&key(item)).ok_or_else(unanswered)?;
+        let file = item
+            .file()
+            .and_then(|event| Some((event, self.files.get(&event.file)?)));
+        let project = link(item, &self.projects);
+        Ok(match (&arrival.outcome, file) {
+            (Outcome::Failed { field, message, .. }, _) if recorded.is_new => Receipt::Refused {
+                field: field.clone(),
+                message: message.clone(),
+            },
+            (Outcome::UnknownType, _) if recorded.is_new && is_first => Receipt::UnknownType,
+            (Outcome::Applied, Some((event, file))) if recorded.is_new && is_first => {
+                Receipt::Applied {
+                    design_file_id: file.id,
+                    stale: file.outdates(event),
+                    project,
+                }
+            }
+            (_, file) => Receipt::Duplicate {
+                design_file_id: match recorded.is_new {
+                    true => file.map(|(_, file)| file.id),
+                    false => self.earlier.get(&recorded.id).copied(),
+                },
+                project_id: match project {
+                    ProjectLink::Known(id) => Some(id),
+                    ProjectLink::NoCode | ProjectLink::Unknown(_) => None,
+                },
+            },
+        })
+    }
+}
+
+fn unanswered() -> DbError {
+    DbError {
+        kind: DbErrorKind::Statement,
+        message: "a written row was not answered".to_owned(),
+    }
+}

@@ -1,0 +1,311 @@
+//! Convergence: whatever the order and number of arrivals, the same rows as in order, once each.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use contract::{
+    BodySignature, Event, EventId, FileEventKind, FileSnapshot, Profile, Verifier, render,
+};
+use db::{Database, Submitter, Writer, WriterSettings, sql};
+use futures_util::future::join_all;
+use proptest::prelude::*;
+use testkit::TempDb;
+
+use super::{Incoming, Receipt, Receive};
+use crate::settings::UnknownProject;
+use crate::source::Source;
+use crate::store::activity::ActivityQuery;
+use crate::store::design_files::DesignFileQuery;
+use crate::store::{self, Slice};
+
+const ALL: Slice = Slice {
+    limit: 10_000,
+    offset: 0,
+};
+
+struct Shop {
+    database: Database,
+    receive: Submitter<Receive>,
+    /// It ends when dropped.
+    _writer: Writer,
+    next: AtomicI64,
+    _temp: TempDb,
+}
+
+impl Shop {
+    fn open(temp: TempDb) -> Self {
+        let database = Database::open(temp.settings(), store::migrations()).unwrap();
+        let writer = Writer::start(&database, WriterSettings::default()).unwrap();
+        Self {
+            receive: writer.register(Receive),
+            database,
+            _writer: writer,
+            next: AtomicI64::new(2),
+            _temp: temp,
+        }
+    }
+
+    /// A new sender in a tenant of its own.
+    fn source(&self, profile: Profile) -> Arc<Source> {
+        let tenant_id = self.next.fetch_add(1, Ordering::SeqCst);
+        let name = format!("sender-{tenant_id}");
+        let mut conn = self.database.connect().unwrap();
+        let tenant = sql("INSERT INTO tenants (id, name) VALUES (?, ?)");
+        conn.execute(tenant.bind(tenant_id).bind(&name)).unwrap();
+        let id = store::sources::ensure(&mut conn, &name).unwrap();
+        Arc::new(Source {
+            id,
+            tenant_id,
+            name,
+            profile,
+            verifier: Verifier {
+                keys: Vec::new(),
+                tolerance_seconds: 300,
+                body_bytes_max: 1 << 20,
+                body_signature: BodySignature::Refused,
+            },
+            allow_unsigned: true,
+            unknown_project: UnknownProject::Create,
+        })
+    }
+
+    /// Hands in the events of each batch at once.
+    async fn receive(&self, source: &Arc<Source>, batches: &[Vec<Event>]) -> Vec<Receipt> {
+        let mut receipts = Vec::new();
+        for batch in batches {
+            let jobs = batch.iter().map(|event| {
+                let body = render(source.profile, event, "endpoint").unwrap();
+                let id = event.id.to_string();
+                let accepted = source.accept(&[("webhook-id", id)][..], &body, 0).unwrap();
+                self.receive
+                    .submit(Incoming::new(source, accepted, 0).submission())
+            });
+            receipts.extend(join_all(jobs).await.into_iter().map(Result::unwrap));
+        }
+        receipts
+    }
+
+    /// Everything that can be read of a sender's tenant, but for ids given on arrival.
+    fn rows(&self, source: &Source) -> Rows {
+        let tenant = source.tenant_id;
+        self.database
+            .reads()
+            .run_blocking(|conn| {
+                let query = DesignFileQuery::default();
+                let mut files = store::design_files::list(conn, tenant, query, ALL)?.items;
+                let activity = store::activity::list(conn, tenant, ActivityQuery::default(), ALL)?;
+                let projects = store::projects::list(conn, tenant, None, None, ALL)?.items;
+                let mut projects: Vec<String> = projects
+                    .into_iter()
+                    .map(|project| {
+                        format!(
+                            "{} {:?} {}",
+                            project.code, project.client_code, project.design_files
+                        )
+                    })
+                    .collect();
+                projects.sort();
+                for file in &mut files {
+                    (file.id, file.project_id) = (0, file.project_id.map(|_| 0));
+                    file.source.clear();
+                }
+                let activity = activity.items.into_iter().map(|mut one| {
+                    (one.id, one.design_file_id) = (0, 0);
+                    one.source.clear();
+                    format!("{one:?}")
+                });
+                Ok(Rows {
+                    deleted: files
+                        .iter()
+                        .map(|file| (file.ingest_id, file.is_deleted == 1))
+                        .collect(),
+                    files: files.iter().map(|file| format!("{file:?}")).collect(),
+                    activity: activity.collect(),
+                    projects,
+                })
+            })
+            .unwrap()
+    }
+}
+
+#[derive(Debug, PartialEq)]
+struct Rows {
+    deleted: Vec<(i64, bool)>,
+    files: Vec<String>,
+    activity: Vec<String>,
+    projects: Vec<String>,
+}
+
+/// One step in a file's life.
+#[derive(Debug, Clone)]
+struct Step {
+    kind: FileEventKind,
+    project: usize,
+    name: u8,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let kind = proptest::sample::select(FileEventKind::ALL.to_vec());
+    (kind, 0..4_usize, 0..2_u8).prop_map(|(kind, project, name)| Step {
+        kind,
+        project,
+        name,
+    })
+}
+
+fn event(ingest_id: i64, nth: u8, step: &Step) -> Event {
+    let projects = [
+        "JB-2025-10-CL0001-001",
+        "JB-2025-11-CL0002-007",
+        "the blue job",
+    ];
+    let snapshot = FileSnapshot {
+        ingest_id,
+        // Several files may claim one name.
+        stored_filename: Some(format!("part-{}.dxf", step.name)),
+        project_code: projects.get(step.project).map(|code| (*code).to_owned()),
+        quantity: Some(nth.into()),
+        hard_delete: Some(step.name == 0),
+        ..FileSnapshot::default()
+    };
+    let file = u8::try_from(ingest_id).unwrap();
+    Event {
+        id: EventId::new(1_761_042_600_000, [file, nth, 0, 0, 0, 0, 0, 0, 0, 0]),
+        event_type: step.kind.event_type(),
+        // Some events share their millisecond.
+        timestamp_ms: 1_761_042_600_000 + i64::from(nth / 2),
+        tenant: "default".to_owned(),
+        subject: snapshot.subject(),
+        sequence: i64::from(nth) + 1,
+        origin: "0123456789abcdef0123456789abcdef".to_owned(),
+        data: snapshot.to_data().unwrap(),
+        metadata: None,
+    }
+}
+
+fn life(ingest_id: i64, steps: &[Step]) -> Vec<Event> {
+    (0..)
+        .zip(steps)
+        .map(|(nth, step)| event(ingest_id, nth, step))
+        .collect()
+}
+
+/// The events of up to three files in order, and the same with repeats in any order and any batches.
+fn histories() -> impl Strategy<Value = (Vec<Event>, Vec<Vec<Event>>)> {
+    let files = proptest::collection::vec(proptest::collection::vec(step(), 1..8), 1..4);
+    files.prop_flat_map(|files| {
+        let events: Vec<Event> = (1..)
+            .zip(&files)
+            .flat_map(|(id, steps)| life(id, steps))
+            .collect();
+        let repeats = proptest::sample::subsequence(events.clone(), 0..=events.len());
+        let shuffled = (Just(events.clone()), repeats)
+            .prop_flat_map(|(events, repeats)| Just([events, repeats].concat()).prop_shuffle());
+        let batches = (shuffled, 1..6_usize)
+            .prop_map(|(events, size)| events.chunks(size).map(<[Event]>::to_vec).collect());
+        (Just(events), batches)
+    })
+}
+
+#[test]
+fn any_order_and_number_of_arrivals_gives_the_rows_of_the_orderly_run() {
+    let shop = Shop::open(TempDb::sqlite());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(48));
+    let ran = runner.run(&histories(), |(events, batches)| {
+        // With sequences, and with nothing but timestamps to go by.
+        for profile in [Profile::Standard, Profile::Resource] {
+            let orderly = shop.source(profile);
+            let one_by_one: Vec<Vec<Event>> =
+                events.iter().map(|event| vec![event.clone()]).collect();
+            let receipts = runtime.block_on(shop.receive(&orderly, &one_by_one));
+            let applied = |receipt: &Receipt| matches!(receipt, Receipt::Applied { .. });
+            prop_assert!(receipts.iter().all(applied), "{receipts:?}");
+
+            let unruly = shop.source(profile);
+            let receipts = runtime.block_on(shop.receive(&unruly, &batches));
+            prop_assert_eq!(
+                receipts.iter().filter(|receipt| applied(receipt)).count(),
+                events.len()
+            );
+            let expected = shop.rows(&orderly);
+            prop_assert_eq!(expected.activity.len(), events.len());
+            prop_assert_eq!(&expected, &shop.rows(&unruly));
+        }
+        Ok(())
+    });
+    ran.unwrap();
+}
+
+#[test]
+fn a_delete_is_final_until_a_restore_with_a_higher_sequence() {
+    use FileEventKind::{Deleted, Ingested, Processed, ReExtracted};
+    let shop = Shop::open(TempDb::sqlite());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let deleted_after = |kinds: &[FileEventKind], order: &[usize]| {
+        let step = |kind: &FileEventKind| Step {
+            kind: *kind,
+            project: 0,
+            name: 1,
+        };
+        let events = life(1, &kinds.iter().map(step).collect::<Vec<_>>());
+        let batches: Vec<Vec<Event>> = order.iter().map(|n| vec![events[*n].clone()]).collect();
+        let source = shop.source(Profile::Standard);
+        runtime.block_on(shop.receive(&source, &batches));
+        shop.rows(&source).deleted == [(1, true)]
+    };
+    let corrected = [Ingested, Processed, Deleted, ReExtracted];
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1], [0, 3, 2, 1]] {
+        assert!(deleted_after(&corrected, &order), "{order:?}");
+    }
+    let restored = [Ingested, Deleted, Ingested, Processed];
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 1, 0, 3], [1, 3, 2, 0]] {
+        assert!(!deleted_after(&restored, &order), "{order:?}");
+    }
+}
+
+#[test]
+fn a_batch_of_many_files_is_applied_whole_on_both_databases() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    for temp in TempDb::both() {
+        let shop = Shop::open(temp);
+        let source = shop.source(Profile::Standard);
+        let step = Step {
+            kind: FileEventKind::Ingested,
+            project: 0,
+            name: 0,
+        };
+        let events: Vec<Event> = (0..200).map(|file| event(file, 0, &step)).collect();
+        let receipts = runtime.block_on(shop.receive(&source, std::slice::from_ref(&events)));
+        let applied = receipts
+            .iter()
+            .filter(|receipt| matches!(receipt, Receipt::Applied { .. }));
+        assert_eq!(applied.count(), 200);
+        let again = runtime.block_on(shop.receive(&source, &[events]));
+        for (first, again) in receipts.iter().zip(&again) {
+            let Receipt::Applied {
+                design_file_id,
+                project: super::ProjectLink::Known(project),
+                ..
+            } = first
+            else {
+                panic!("{first:?}");
+            };
+            let expected = Receipt::Duplicate {
+                design_file_id: Some(*design_file_id),
+                project_id: Some(*project),
+            };
+            assert_eq!(again, &expected);
+        }
+        assert_eq!(shop.rows(&source).activity.len(), 200);
+    }
+}

@@ -1,0 +1,220 @@
+//! Every verified event, once: what makes a repeat a repeat.
+
+use std::collections::{BTreeMap, HashMap};
+
+use db::{Conn, DbError, Value};
+use diesel::sql_types::{BigInt, Nullable, SmallInt, Text};
+
+use super::{Filter, List, Page, Slice, rows};
+use crate::receive::{EventKey, Incoming};
+
+/// An event as it arrived, perhaps several times in one batch.
+pub(crate) struct Arrival<'i> {
+    pub incoming: &'i Incoming,
+    pub outcome: Outcome,
+    /// From 1.
+    pub copies: i64,
+}
+
+/// What is to become of it, should it be new.
+#[derive(Debug, Clone)]
+pub(crate) enum Outcome {
+    Applied,
+    UnknownType,
+    Failed {
+        code: &'static str,
+        field: String,
+        message: String,
+    },
+}
+
+impl Outcome {
+    /// The number in the database; it never changes its meaning.
+    fn state(&self) -> i16 {
+        match self {
+            Self::Applied => 1,
+            Self::UnknownType => 2,
+            Self::Failed { .. } => 3,
+        }
+    }
+}
+
+/// Its row.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Recorded {
+    pub id: i64,
+    /// Whether it is to be applied now: it is new, or had failed before.
+    pub is_new: bool,
+}
+
+const BEFORE: &str = "INSERT INTO inbox (tenant_id, source_id, event_key, profile, event_type, \
+    timestamp_ms, state, error_code, error, body, received_at_ms, last_seen_at_ms, duplicates) VALUES";
+/// A failed row is written anew, and only such a row; so an event is a repeat exactly when the row then
+/// counts more duplicates than this batch brought.
+const AFTER: &str = "ON CONFLICT (source_id, event_key) DO UPDATE SET \
+    duplicates = CASE WHEN inbox.state = 3 THEN excluded.duplicates \
+                 ELSE inbox.duplicates + excluded.duplicates + 1 END, \
+    last_seen_at_ms = excluded.last_seen_at_ms, \
+    profile = CASE WHEN inbox.state = 3 THEN excluded.profile ELSE inbox.profile END, \
+    event_type = CASE WHEN inbox.state = 3 THEN excluded.event_type ELSE inbox.event_type END, \
+    timestamp_ms = CASE WHEN inbox.state = 3 THEN excluded.timestamp_ms ELSE inbox.timestamp_ms END, \
+    error_code = CASE WHEN inbox.state = 3 THEN excluded.error_code END, \
+    error = CASE WHEN inbox.state = 3 THEN excluded.error END, \
+    body = CASE WHEN inbox.state = 3 THEN excluded.body ELSE inbox.body END, \
+    state = CASE WHEN inbox.state = 3 THEN excluded.state ELSE inbox.state END \
+    RETURNING id, source_id, event_key, duplicates";
+
+#[derive(diesel::QueryableByName)]
+struct Row {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = BigInt)]
+    source_id: i64,
+    #[diesel(sql_type = Text)]
+    event_key: String,
+    #[diesel(sql_type = BigInt)]
+    duplicates: i64,
+}
+
+/// Records `arrivals`.
+pub(crate) fn record<'i>(
+    conn: &mut Conn,
+    arrivals: &BTreeMap<EventKey<'i>, Arrival<'i>>,
+) -> Result<BTreeMap<EventKey<'i>, Recorded>, DbError> {
+    let values = arrivals.values().map(row).collect();
+    let rows: Vec<Row> = rows::load(conn, BEFORE, values, AFTER)?;
+    let by_key: HashMap<(i64, &str), &Row> = rows
+        .iter()
+        .map(|row| ((row.source_id, row.event_key.as_str()), row))
+        .collect();
+    let recorded = |(key, arrival): (&EventKey<'i>, &Arrival<'i>)| {
+        let row = by_key.get(key)?;
+        let is_new = row.duplicates < arrival.copies;
+        Some((*key, Recorded { id: row.id, is_new }))
+    };
+    Ok(arrivals.iter().filter_map(recorded).collect())
+}
+
+fn row<'a>(arrival: &'a Arrival<'_>) -> [Value<'a>; 13] {
+    let incoming = arrival.incoming;
+    let (error_code, error) = match &arrival.outcome {
+        Outcome::Failed {
+            code,
+            field,
+            message,
+        } => (Some(*code), Some(format!("{field}: {message}"))),
+        Outcome::Applied | Outcome::UnknownType => (None, None),
+    };
+    [
+        incoming.source.tenant_id.into(),
+        incoming.source.id.into(),
+        incoming.key.as_str().into(),
+        incoming.source.profile.to_db().into(),
+        incoming.event_type.as_str().into(),
+        incoming.timestamp_ms.into(),
+        arrival.outcome.state().into(),
+        error_code.into(),
+        error.into(),
+        incoming.body.as_slice().into(),
+        incoming.received_at_ms.into(),
+        incoming.received_at_ms.into(),
+        (arrival.copies - 1).into(),
+    ]
+}
+
+/// What a reader sees of an event; `stale` and `unmatched` are found when read.
+#[derive(Debug, diesel::QueryableByName)]
+pub(crate) struct InboxEvent {
+    #[diesel(sql_type = BigInt)]
+    pub id: i64,
+    #[diesel(sql_type = Text)]
+    pub source: String,
+    #[diesel(sql_type = Text)]
+    pub event_key: String,
+    #[diesel(sql_type = Text)]
+    pub event_type: String,
+    #[diesel(sql_type = BigInt)]
+    pub timestamp_ms: i64,
+    #[diesel(sql_type = SmallInt)]
+    pub state: i16,
+    #[diesel(sql_type = Nullable<SmallInt>)]
+    pub stale: Option<i16>,
+    /// The event's project code, if no project has it.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub unmatched: Option<String>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub design_file_id: Option<i64>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub error_code: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub error: Option<String>,
+    #[diesel(sql_type = BigInt)]
+    pub received_at_ms: i64,
+    #[diesel(sql_type = BigInt)]
+    pub last_seen_at_ms: i64,
+    #[diesel(sql_type = BigInt)]
+    pub duplicates: i64,
+}
+
+impl InboxEvent {
+    pub(crate) fn state(&self) -> InboxState {
+        match (self.state, self.stale, &self.unmatched) {
+            (2, ..) => InboxState::Unknown,
+            (3, ..) => InboxState::Failed,
+            (_, Some(1), _) => InboxState::Stale,
+            (_, _, Some(_)) => InboxState::Unmatched,
+            _ => InboxState::Applied,
+        }
+    }
+}
+
+/// What became of an event, as far as it can be known when read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InboxState {
+    Applied,
+    Stale,
+    Unmatched,
+    Unknown,
+    Failed,
+}
+
+impl InboxState {
+    fn condition(self) -> &'static str {
+        match self {
+            Self::Applied => {
+                "i.state = 1 AND a.stale = 0 AND (a.project_code IS NULL OR p.id IS NOT NULL)"
+            }
+            Self::Stale => "i.state = 1 AND a.stale = 1",
+            Self::Unmatched => {
+                "i.state = 1 AND a.stale = 0 AND a.project_code IS NOT NULL AND p.id IS NULL"
+            }
+            Self::Unknown => "i.state = 2",
+            Self::Failed => "i.state = 3",
+        }
+    }
+}
+
+/// Latest first.
+pub(crate) fn list(
+    conn: &mut Conn,
+    tenant: i64,
+    state: Option<InboxState>,
+    source: Option<String>,
+    slice: Slice,
+) -> Result<Page<InboxEvent>, DbError> {
+    let list = List {
+        columns: "i.id, s.name AS source, i.event_key, i.event_type, i.timestamp_ms, i.state, a.stale, \
+            CASE WHEN p.id IS NULL THEN a.project_code END AS unmatched, a.design_file_id, \
+            i.error_code, i.error, i.received_at_ms, i.last_seen_at_ms, i.duplicates",
+        from: "FROM inbox i JOIN sources s ON s.id = i.source_id \
+            LEFT JOIN activity_log a ON a.inbox_id = i.id \
+            LEFT JOIN projects p ON p.tenant_id = a.tenant_id AND p.code = a.project_code",
+        joins: "",
+        order: "ORDER BY i.id DESC",
+    };
+    let mut filter = Filter::tenant("i.tenant_id", tenant).and_with("s.name = ?", source);
+    if let Some(state) = state {
+        filter = filter.and(state.condition());
+    }
+    filter.page(conn, &list, slice)
+}

@@ -1,0 +1,14 @@
+//! The receiver over HTTP, on both databases.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what the tests' own functions unwrap is as certain as in the tests"
+)]
+
+mod concurrency;
+mod harness;
+mod records;
+mod refusals;
+mod settings;
+mod webhooks;
