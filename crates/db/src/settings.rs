@@ -3,6 +3,10 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
+
+use crate::writer::WriterSettings;
+
 /// A SQLite file or a PostgreSQL server. Its `Debug` and `Display` never show a password.
 #[derive(Clone, PartialEq, Eq)]
 pub enum DatabaseUrl {
@@ -68,6 +72,53 @@ impl fmt::Display for DatabaseUrl {
 impl fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+/// A service's `[….database]` section, the same for every service.
+#[derive(Clone, Deserialize)]
+pub struct DatabaseSection {
+    /// `postgres://…` or `sqlite://…`; empty: a file in the data folder. May hold a password.
+    url: String,
+    writers: usize,
+    readers: usize,
+    queue_jobs_max: usize,
+    batch_rows_max: usize,
+    batch_bytes_max: usize,
+    connect_timeout_seconds: u32,
+    read_wait_ms_max: u64,
+    sqlite_bytes_max: u64,
+}
+
+impl DatabaseSection {
+    /// Where the database is and how it is read; without an address it is the SQLite file `default_file`.
+    ///
+    /// # Errors
+    /// [`UrlError`].
+    pub fn database(&self, default_file: &Path) -> Result<DatabaseSettings, UrlError> {
+        Ok(DatabaseSettings {
+            url: DatabaseUrl::parse(&self.url, default_file)?,
+            readers: self.readers,
+            read_wait_ms_max: self.read_wait_ms_max,
+            connect_timeout_seconds: self.connect_timeout_seconds,
+            sqlite_bytes_max: self.sqlite_bytes_max,
+        })
+    }
+
+    /// The bounds of its writer.
+    pub fn writer(&self) -> WriterSettings {
+        WriterSettings {
+            threads: self.writers,
+            batch_rows_max: self.batch_rows_max,
+            batch_bytes_max: self.batch_bytes_max,
+            queue_jobs_max: self.queue_jobs_max,
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseSection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DatabaseSection").finish_non_exhaustive()
     }
 }
 

@@ -1,9 +1,9 @@
 //! The `[ingest]` settings, as one struct per section.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use db::{DatabaseSettings, DatabaseUrl, UrlError, WriterSettings};
+use db::{DatabaseSection, DatabaseSettings, UrlError, WriterSettings};
 use delivery::{DeliverySettings, SubscriptionSettings};
 use extract::Kind;
 use serde::Deserialize;
@@ -98,19 +98,6 @@ pub struct ExtractionSettings {
     pub confidence_threshold: f64,
 }
 
-#[derive(Deserialize)]
-struct DatabaseSection {
-    url: SecretText,
-    writers: usize,
-    readers: usize,
-    read_wait_ms_max: u64,
-    connect_timeout_seconds: u32,
-    sqlite_bytes_max: u64,
-    queue_jobs_max: usize,
-    batch_rows_max: usize,
-    batch_bytes_max: usize,
-}
-
 /// Subscriptions by name; their secrets are never printed.
 #[derive(Clone, Default)]
 pub struct Subscriptions(pub Vec<SubscriptionSettings>);
@@ -163,7 +150,7 @@ impl IngestSettings {
             http: settings.section("ingest.http")?,
             limits: settings.section("ingest.limits")?,
             writer: database.writer(),
-            database: database.database(&data_dir)?,
+            database: database.database(&data_dir.join("ingest.sqlite3"))?,
             files_dir: match storage.as_str() {
                 "" => data_dir.join("files"),
                 folder => PathBuf::from(folder.strip_prefix("file://").unwrap_or(folder)),
@@ -178,28 +165,6 @@ impl IngestSettings {
             },
             listen,
             data_dir,
-        })
-    }
-}
-
-impl DatabaseSection {
-    fn writer(&self) -> WriterSettings {
-        WriterSettings {
-            threads: self.writers,
-            batch_rows_max: self.batch_rows_max,
-            batch_bytes_max: self.batch_bytes_max,
-            queue_jobs_max: self.queue_jobs_max,
-        }
-    }
-
-    fn database(&self, data_dir: &Path) -> Result<DatabaseSettings, UrlError> {
-        let url = DatabaseUrl::parse(self.url.expose(), &data_dir.join("ingest.sqlite3"))?;
-        Ok(DatabaseSettings {
-            url,
-            readers: self.readers,
-            read_wait_ms_max: self.read_wait_ms_max,
-            connect_timeout_seconds: self.connect_timeout_seconds,
-            sqlite_bytes_max: self.sqlite_bytes_max,
         })
     }
 }

@@ -15,5 +15,5 @@ mod store;
 pub use error::StartError;
 pub use receiver::{Receiver, run};
 pub use settings::{
-    DatabaseSection, ReceiverSection, ReceiverSettings, SourceSettings, UnknownProject,
+    ReceiverSection, ReceiverSettings, SourceSettings, UnknownProject,
 };

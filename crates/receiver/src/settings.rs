@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use contract::{BodySignature, Profile, PublicKey, Secret, Verifier, VerifyingKey};
-use db::{DatabaseSettings, DatabaseUrl, WriterSettings};
+use db::{DatabaseSection, DatabaseSettings, WriterSettings};
 use serde::Deserialize;
 use service::{SecretText, ServerLimits, Settings, SettingsError};
 
@@ -38,23 +38,6 @@ pub struct ReceiverSection {
     pub http: ServerLimits,
     /// `[receiver.database]`.
     pub database: DatabaseSection,
-}
-
-/// `[receiver.database]`.
-#[derive(Debug, Clone, Deserialize)]
-pub struct DatabaseSection {
-    /// `postgres://…` or `sqlite://…`; empty: a file in the data folder.
-    pub url: SecretText,
-    /// Connections that write, on PostgreSQL.
-    pub writers: usize,
-    /// Connections that read.
-    pub readers: usize,
-    /// Writes that may wait.
-    pub queue_jobs_max: usize,
-    /// Rows of one transaction.
-    pub batch_rows_max: usize,
-    /// Bytes of one transaction.
-    pub batch_bytes_max: usize,
 }
 
 /// `[sources.<name>]`: a sender whose webhooks are accepted.
@@ -131,23 +114,12 @@ impl ReceiverSettings {
     }
 
     pub(crate) fn database(&self) -> Result<DatabaseSettings, StartError> {
-        let section = &self.receiver.database;
         let file = self.data_dir.join("receiver.sqlite3");
-        let url = DatabaseUrl::parse(section.url.expose(), Path::new(&file))?;
-        Ok(DatabaseSettings {
-            readers: section.readers,
-            ..DatabaseSettings::new(url)
-        })
+        Ok(self.receiver.database.database(&file)?)
     }
 
     pub(crate) fn writer(&self) -> WriterSettings {
-        let section = &self.receiver.database;
-        WriterSettings {
-            threads: section.writers,
-            batch_rows_max: section.batch_rows_max,
-            batch_bytes_max: section.batch_bytes_max,
-            queue_jobs_max: section.queue_jobs_max,
-        }
+        self.receiver.database.writer()
     }
 }
 

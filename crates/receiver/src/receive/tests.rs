@@ -214,7 +214,7 @@ fn any_order_and_number_of_arrivals_gives_the_rows_of_the_orderly_run() {
         .enable_all()
         .build()
         .unwrap();
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(48));
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(100));
     let ran = runner.run(&histories(), |(events, batches)| {
         // With sequences, and with nothing but timestamps to go by.
         for profile in [Profile::Standard, Profile::Resource] {
