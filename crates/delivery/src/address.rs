@@ -11,7 +11,9 @@ pub struct Network {
 
 /// A text that is no network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a network: write an address and a prefix length, as in 10.0.0.0/8 or fd00::/8")]
+#[error(
+    "`{0}` is not a network: write an address and a prefix length, as in 10.0.0.0/8 or fd00::/8"
+)]
 pub struct NetworkError(String);
 
 impl Network {
@@ -26,7 +28,11 @@ impl Network {
             None => (text, None),
         };
         let address: IpAddr = address.parse().map_err(|_not_an_address| refused())?;
-        let (width, offset) = if address.is_ipv4() { (32, 96) } else { (128, 0) };
+        let (width, offset) = if address.is_ipv4() {
+            (32, 96)
+        } else {
+            (128, 0)
+        };
         let length: u32 = match length {
             Some(length) => length.parse().map_err(|_not_a_number| refused())?,
             None => width,
@@ -74,8 +80,7 @@ impl AddressPolicy {
 
     /// Whether an attempt may connect to `address`; without TLS only the allowed networks may be reached.
     pub fn permits(&self, address: IpAddr, tls: bool) -> bool {
-        self.allowed.iter().any(|network| network.contains(address))
-            || (tls && is_public(address))
+        self.allowed.iter().any(|network| network.contains(address)) || (tls && is_public(address))
     }
 }
 
@@ -128,14 +133,40 @@ mod tests {
     #[test]
     fn only_public_addresses_are_public() {
         for private in [
-            "0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1", "168.63.129.16", "169.254.169.254",
-            "172.31.0.1", "192.168.1.1", "198.18.0.1", "224.0.0.1", "255.255.255.255", "::", "::1",
-            "::ffff:10.0.0.1", "::7f00:1", "fe80::1", "fec0::1", "fd00::1", "2001::1", "2001:db8::1",
-            "2002:7f00:1::", "64:ff9b::7f00:1", "ff02::1", "64:ff9b:1::1",
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "127.0.0.1",
+            "168.63.129.16",
+            "169.254.169.254",
+            "172.31.0.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:10.0.0.1",
+            "::7f00:1",
+            "fe80::1",
+            "fec0::1",
+            "fd00::1",
+            "2001::1",
+            "2001:db8::1",
+            "2002:7f00:1::",
+            "64:ff9b::7f00:1",
+            "ff02::1",
+            "64:ff9b:1::1",
         ] {
             assert!(!is_public(private.parse().unwrap()), "{private}");
         }
-        for public in ["1.1.1.1", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "64:ff9b::101:101"] {
+        for public in [
+            "1.1.1.1",
+            "172.32.0.1",
+            "100.128.0.1",
+            "2606:4700::1111",
+            "64:ff9b::101:101",
+        ] {
             assert!(is_public(public.parse().unwrap()), "{public}");
         }
     }
@@ -150,7 +181,15 @@ mod tests {
         for wrong in ["10.0.0.0/33", "x/8", "10.0.0.0/", "fd00::/129"] {
             assert!(Network::parse(wrong).is_err(), "{wrong}");
         }
-        assert!(Network::parse("0.0.0.0/0").unwrap().contains("9.9.9.9".parse().unwrap()));
-        assert!(!Network::parse("0.0.0.0/0").unwrap().contains("fd00::1".parse().unwrap()));
+        assert!(
+            Network::parse("0.0.0.0/0")
+                .unwrap()
+                .contains("9.9.9.9".parse().unwrap())
+        );
+        assert!(
+            !Network::parse("0.0.0.0/0")
+                .unwrap()
+                .contains("fd00::1".parse().unwrap())
+        );
     }
 }

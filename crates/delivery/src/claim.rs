@@ -1,26 +1,55 @@
 //! Taking deliveries out of the table: what is due and nobody's becomes this node's, with a new claim.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use contract::{Event, EventId, EventType, JsonObject, Profile};
+use contract::{DeliveryId, Event, EventId, EventType, JsonObject, Profile};
 use db::{Backend, Conn, DbError, Value, sql};
 use diesel::sql_types::{BigInt, Binary, Nullable, SmallInt, Text};
 
-/// A delivery taken, with its event.
+use crate::finish::{self, Ended, Next};
+use crate::slots::Slot;
+use crate::transport::Outcome;
+
+/// Most deliveries taken at once: bounds the transaction and what it reads.
+const TAKEN_MAX: usize = 256;
+
+/// A delivery taken, with its event and its room in memory.
 pub(crate) struct Claimed {
     pub(crate) delivery_id: i64,
     pub(crate) claim: i64,
     pub(crate) attempts: i64,
     pub(crate) profile: Profile,
     pub(crate) event: Arc<Event>,
+    pub(crate) slot: Slot,
 }
 
-/// What was taken, and when the next of this endpoint is due.
+/// What was taken, and when the next of this endpoint is due; that may lie in the past.
 pub(crate) struct Taken {
     pub(crate) claimed: Vec<Claimed>,
     pub(crate) next_due_ms: Option<i64>,
 }
 
+/// What to take, for whom.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    pub(crate) node_id: i64,
+    pub(crate) origin: String,
+    pub(crate) endpoint_id: i64,
+    pub(crate) now_ms: i64,
+    /// Most deliveries; never more than [`TAKEN_MAX`].
+    pub(crate) limit: usize,
+}
+
+#[derive(diesel::QueryableByName)]
+struct DueRow {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = BigInt)]
+    data_bytes: i64,
+}
+
+/// A delivery with its event; the event's columns are absent when it is gone.
 #[derive(diesel::QueryableByName)]
 struct ClaimRow {
     #[diesel(sql_type = BigInt)]
@@ -31,139 +60,201 @@ struct ClaimRow {
     attempts: i64,
     #[diesel(sql_type = SmallInt)]
     profile: i16,
-    #[diesel(sql_type = BigInt)]
-    event_id: i64,
-}
-
-#[derive(diesel::QueryableByName)]
-struct EventRow {
-    #[diesel(sql_type = Binary)]
-    ulid: Vec<u8>,
-    #[diesel(sql_type = Text)]
-    tenant: String,
-    #[diesel(sql_type = Text)]
-    event_type: String,
-    #[diesel(sql_type = Text)]
-    subject: String,
-    #[diesel(sql_type = BigInt)]
-    sequence: i64,
-    #[diesel(sql_type = BigInt)]
-    timestamp_ms: i64,
-    #[diesel(sql_type = Binary)]
-    data: Vec<u8>,
+    #[diesel(sql_type = Nullable<Binary>)]
+    ulid: Option<Vec<u8>>,
+    #[diesel(sql_type = Nullable<Text>)]
+    tenant: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    event_type: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    subject: Option<String>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    sequence: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    timestamp_ms: Option<i64>,
+    #[diesel(sql_type = Nullable<Binary>)]
+    data: Option<Vec<u8>>,
     #[diesel(sql_type = Nullable<Binary>)]
     metadata: Option<Vec<u8>>,
 }
 
 #[derive(diesel::QueryableByName)]
-struct Due {
+struct NextDue {
     #[diesel(sql_type = BigInt)]
     due_at_ms: i64,
 }
 
-/// Takes at most `limit` due deliveries of one endpoint for `node_id`, the longest due first.
+/// Takes due deliveries of one endpoint, the longest due first, as long as `reserve` finds room for one of
+/// so many bytes of data. One whose event cannot be read ends as dead, so that it stands in nobody's way.
 pub(crate) fn take(
     conn: &mut Conn,
-    node_id: i64,
-    origin: &str,
-    endpoint_id: i64,
-    now_ms: i64,
-    limit: usize,
+    wanted: &Wanted,
+    reserve: impl Fn(usize) -> Option<Slot>,
 ) -> Result<Taken, DbError> {
-    let skip = match conn.backend() {
-        Backend::Sqlite => "",
-        Backend::Postgres => " FOR UPDATE SKIP LOCKED",
-    };
-    let rows: Vec<ClaimRow> = conn.rows(
-        sql(format!(
-            "UPDATE deliveries SET owner = ?, claim = claim + 1 WHERE id IN (\
-             SELECT id FROM deliveries WHERE subscription_id = ? AND state = 1 AND owner IS NULL \
-             AND due_at_ms <= ? ORDER BY due_at_ms LIMIT ?{skip}) \
-             RETURNING id, claim, attempts, profile, event_id"
-        ))
-        .bind(node_id)
-        .bind(endpoint_id)
-        .bind(now_ms)
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX)),
-    )?;
-    let mut claimed = rows
+    let mut slots: HashMap<i64, Slot> = due(conn, wanted)?
         .into_iter()
-        .map(|row| {
-            Ok(Claimed {
+        .map_while(|row| {
+            let bytes = usize::try_from(row.data_bytes).unwrap_or_default();
+            Some((row.id, reserve(bytes)?))
+        })
+        .collect();
+    let mut claimed = Vec::with_capacity(slots.len());
+    let mut damaged = Vec::new();
+    for mut row in own(conn, wanted.node_id, slots.keys().copied().collect())? {
+        let Some(slot) = slots.remove(&row.id) else {
+            continue;
+        };
+        match row.event(&wanted.origin) {
+            Ok((profile, event)) => claimed.push(Claimed {
                 delivery_id: row.id,
                 claim: row.claim,
                 attempts: row.attempts,
-                profile: Profile::from_db(row.profile).map_err(damaged)?,
-                event: Arc::new(event(conn, row.event_id, origin)?),
-            })
-        })
-        .collect::<Result<Vec<_>, DbError>>()?;
-    // RETURNING has no order; row keys are in order of time.
-    claimed.sort_by_key(|claimed| claimed.delivery_id);
+                profile,
+                event: Arc::new(event),
+                slot,
+            }),
+            Err(cause) => damaged.push(row.unsendable(cause, wanted.now_ms)),
+        }
+    }
+    finish::write(conn, &damaged)?;
+    let next_due_ms = next_due(conn, wanted.endpoint_id)?;
     Ok(Taken {
         claimed,
-        next_due_ms: next_due(conn, endpoint_id)?,
+        next_due_ms,
     })
 }
 
-/// When the next waiting delivery of an endpoint is due; may lie in the past.
-pub(crate) fn next_due(conn: &mut Conn, endpoint_id: i64) -> Result<Option<i64>, DbError> {
-    let row: Option<Due> = conn.row(
-        sql("SELECT due_at_ms FROM deliveries WHERE subscription_id = ? AND state = 1 \
-             AND owner IS NULL ORDER BY due_at_ms LIMIT 1")
+/// What may be taken; on PostgreSQL locked, without waiting for what another node is taking.
+fn due(conn: &mut Conn, wanted: &Wanted) -> Result<Vec<DueRow>, DbError> {
+    let lock = match conn.backend() {
+        Backend::Sqlite => "",
+        Backend::Postgres => " FOR UPDATE OF d SKIP LOCKED",
+    };
+    conn.rows(
+        sql(format!(
+            "SELECT d.id, CAST(coalesce(length(e.data), 0) AS BIGINT) AS data_bytes \
+             FROM deliveries d LEFT JOIN events e ON e.id = d.event_id \
+             WHERE d.subscription_id = ? AND d.state = 1 AND d.owner IS NULL AND d.due_at_ms <= ? \
+             ORDER BY d.due_at_ms LIMIT ?{lock}"
+        ))
+        .bind(wanted.endpoint_id)
+        .bind(wanted.now_ms)
+        .bind(i64::try_from(wanted.limit.min(TAKEN_MAX)).unwrap_or(i64::MAX)),
+    )
+}
+
+/// Makes the deliveries this node's and reads them, in the order in which they were made.
+fn own(conn: &mut Conn, node_id: i64, ids: Vec<i64>) -> Result<Vec<ClaimRow>, DbError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (among, ids) = match conn.backend() {
+        Backend::Sqlite => (
+            "IN (SELECT value FROM json_each(?))",
+            Value::from(format!("{ids:?}")),
+        ),
+        Backend::Postgres => ("= ANY(?)", Value::Ints(ids.into_iter().map(Some).collect())),
+    };
+    conn.execute(
+        sql(format!(
+            "UPDATE deliveries SET owner = ?, claim = claim + 1 WHERE id {among}"
+        ))
+        .bind(node_id)
+        .bind(ids.clone()),
+    )?;
+    conn.rows(
+        sql(format!(
+            "SELECT d.id, d.claim, d.attempts, d.profile, e.ulid, t.name AS tenant, e.event_type, \
+             e.subject, e.sequence, e.timestamp_ms, e.data, e.metadata FROM deliveries d \
+             LEFT JOIN events e ON e.id = d.event_id LEFT JOIN tenants t ON t.id = e.tenant_id \
+             WHERE d.id {among} ORDER BY d.id"
+        ))
+        .bind(ids),
+    )
+}
+
+impl ClaimRow {
+    /// The event, moved out of the row; or what is wrong with it.
+    fn event(&mut self, origin: &str) -> Result<(Profile, Event), String> {
+        const GONE: &str = "the event is gone";
+        let ulid = self.ulid.take().ok_or(GONE)?;
+        let ulid =
+            <[u8; 16]>::try_from(ulid).map_err(|_length| "the event's id is not 16 bytes")?;
+        let event_type = self.event_type.take().ok_or(GONE)?;
+        let event = Event {
+            id: EventId::from_bytes(ulid),
+            event_type: EventType::parse(&event_type).map_err(|e| e.to_string())?,
+            timestamp_ms: self.timestamp_ms.ok_or(GONE)?,
+            tenant: self.tenant.take().ok_or("the event's tenant is gone")?,
+            subject: self.subject.take().ok_or(GONE)?,
+            sequence: self.sequence.ok_or(GONE)?,
+            origin: origin.to_owned(),
+            data: object(self.data.take().ok_or(GONE)?)?,
+            metadata: self.metadata.take().map(object).transpose()?,
+        };
+        let profile = Profile::from_db(self.profile).map_err(|e| e.to_string())?;
+        Ok((profile, event))
+    }
+
+    fn unsendable(&self, cause: String, now_ms: i64) -> Ended {
+        tracing::error!(delivery = %DeliveryId(self.id), %cause, "a stored event is damaged");
+        Ended {
+            delivery_id: self.id,
+            claim: self.claim,
+            attempts: self.attempts + 1,
+            started_at_ms: now_ms,
+            duration_ms: 0,
+            outcome: Outcome::unsendable(cause),
+            next: Next::Dead,
+        }
+    }
+}
+
+fn object(bytes: Vec<u8>) -> Result<JsonObject, String> {
+    let text = String::from_utf8(bytes).map_err(|e| e.to_string())?;
+    Ok(JsonObject::from_stored(text))
+}
+
+fn next_due(conn: &mut Conn, endpoint_id: i64) -> Result<Option<i64>, DbError> {
+    let row: Option<NextDue> = conn.row(
+        sql(
+            "SELECT due_at_ms FROM deliveries WHERE subscription_id = ? AND state = 1 \
+             AND owner IS NULL ORDER BY due_at_ms LIMIT 1",
+        )
         .bind(endpoint_id),
     )?;
     Ok(row.map(|row| row.due_at_ms))
 }
 
-fn event(conn: &mut Conn, key: i64, origin: &str) -> Result<Event, DbError> {
-    let row: EventRow = conn.one(
-        sql("SELECT e.ulid, t.name AS tenant, e.event_type, e.subject, e.sequence, \
-             e.timestamp_ms, e.data, e.metadata FROM events e JOIN tenants t ON t.id = e.tenant_id \
-             WHERE e.id = ?")
-        .bind(key),
-    )?;
-    let ulid: [u8; 16] = row
-        .ulid
-        .try_into()
-        .map_err(|_length| DbError::defect("an event's id is not 16 bytes"))?;
-    Ok(Event {
-        id: EventId::from_bytes(ulid),
-        event_type: EventType::parse(&row.event_type).map_err(damaged)?,
-        timestamp_ms: row.timestamp_ms,
-        tenant: row.tenant,
-        subject: row.subject,
-        sequence: row.sequence,
-        origin: origin.to_owned(),
-        data: object(row.data)?,
-        metadata: row.metadata.map(object).transpose()?,
-    })
+#[derive(diesel::QueryableByName)]
+struct EndpointDue {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    due_at_ms: Option<i64>,
 }
 
-fn object(bytes: Vec<u8>) -> Result<JsonObject, DbError> {
-    let text = String::from_utf8(bytes).map_err(damaged)?;
-    JsonObject::parse(&text).map_err(damaged)
+/// The active endpoints with something waiting in the table, and when the first of it is due.
+pub(crate) fn all_due(conn: &mut Conn) -> Result<Vec<(i64, i64)>, DbError> {
+    let rows: Vec<EndpointDue> = conn.rows(sql(
+        "SELECT s.id, (SELECT d.due_at_ms FROM deliveries d WHERE d.subscription_id = s.id \
+         AND d.state = 1 AND d.owner IS NULL ORDER BY d.due_at_ms LIMIT 1) AS due_at_ms \
+         FROM subscriptions s WHERE s.state = 1",
+    ))?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| Some((row.id, row.due_at_ms?)))
+        .collect())
 }
 
-fn damaged(cause: impl std::fmt::Display) -> DbError {
-    DbError::defect(format!("a stored event is damaged: {cause}"))
-}
-
-/// Gives deliveries back to the table: those of `owner`, or only the named ones.
-pub(crate) fn release(
-    conn: &mut Conn,
-    owner: i64,
-    only: Option<&[(i64, i64)]>,
-) -> Result<(), DbError> {
-    let Some(named) = only else {
-        conn.execute(sql("UPDATE deliveries SET owner = NULL WHERE owner = ?").bind(owner))?;
-        return Ok(());
-    };
-    for (delivery_id, claim) in named {
-        let values: [Value<'_>; 3] = [(*delivery_id).into(), (*claim).into(), owner.into()];
+/// Gives deliveries back to the table, as far as they are still held under these claims.
+pub(crate) fn release(conn: &mut Conn, owner: i64, held: &[(i64, i64)]) -> Result<(), DbError> {
+    for (delivery_id, claim) in held {
         conn.execute(
             sql("UPDATE deliveries SET owner = NULL WHERE id = ? AND claim = ? AND owner = ?")
-                .bind_all(values),
+                .bind(*delivery_id)
+                .bind(*claim)
+                .bind(owner),
         )?;
     }
     Ok(())

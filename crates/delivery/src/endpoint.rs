@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use contract::{EventType, Profile, Secret, SecretError, Signer, SigningKey, TypePattern, is_reserved_header};
+use contract::{
+    EventType, Profile, Secret, SecretError, Signer, SigningKey, TypePattern, is_reserved_header,
+};
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
@@ -39,7 +41,9 @@ pub enum SubscriptionError {
     NoEvents,
     #[error("profile: {0}")]
     Profile(#[from] contract::UnknownProfile),
-    #[error("events: the profile {profile} cannot carry {pattern}; choose other types or the profile standard")]
+    #[error(
+        "events: the profile {profile} cannot carry {pattern}; choose other types or the profile standard"
+    )]
     NotCarried { profile: Profile, pattern: String },
     #[error("secret: {0}")]
     Secret(#[from] SecretError),
@@ -74,7 +78,9 @@ pub struct Endpoint {
 impl Endpoint {
     /// Whether it asked for events of this type.
     pub fn wants(&self, event_type: &EventType) -> bool {
-        self.patterns.iter().any(|pattern| pattern.matches(event_type))
+        self.patterns
+            .iter()
+            .any(|pattern| pattern.matches(event_type))
     }
 }
 
@@ -100,9 +106,11 @@ impl SubscriptionSettings {
         header_map(&self.headers)?;
         let seconds = match self.timeout_seconds {
             0 => defaults.attempt_timeout_seconds,
-            seconds @ 1..=300 => seconds,
-            seconds => return Err(SubscriptionError::Timeout(seconds)),
+            own => own,
         };
+        if !(1..=300).contains(&seconds) {
+            return Err(SubscriptionError::Timeout(seconds));
+        }
         let schedule = match self.retry_schedule.as_str() {
             "" => &defaults.retry_schedule,
             own => own,
@@ -124,8 +132,8 @@ fn check_events(events: &[String], profile: Profile) -> Result<(), SubscriptionE
         return Err(SubscriptionError::NoEvents);
     }
     for text in events {
-        let pattern = TypePattern::parse(text)
-            .map_err(|_refused| SubscriptionError::Events(text.clone()))?;
+        let pattern =
+            TypePattern::parse(text).map_err(|_refused| SubscriptionError::Events(text.clone()))?;
         if !profile.carries_all(&pattern) {
             return Err(SubscriptionError::NotCarried {
                 profile,
@@ -165,7 +173,9 @@ pub(crate) fn header_map(
                 return Err(refused());
             }
             let key = HeaderName::try_from(name).map_err(|_bad_name| refused())?;
-            let value = HeaderValue::try_from(value).map_err(|_bad_value| refused())?;
+            let mut value = HeaderValue::try_from(value).map_err(|_bad_value| refused())?;
+            // It may be a credential: never shown by `Debug`.
+            value.set_sensitive(true);
             Ok((key, value))
         })
         .collect()

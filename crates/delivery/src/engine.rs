@@ -1,10 +1,13 @@
 //! The engine as its owner sees it: start, publish, configure, stop.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use db::{Clock, Database, DatabaseClock, DbError, Lane, LockError, NodeLock, TxError, WriteError, Writer};
+use db::{
+    Clock, Database, DatabaseClock, DbError, Lane, LockError, NodeLock, TxError, WriteError, Writer,
+};
 use diesel::sql_types::{BigInt, Text};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::watch;
@@ -14,7 +17,7 @@ use crate::dispatcher::{self, Context, Inbox};
 use crate::endpoint::{SubscriptionError, SubscriptionSettings};
 use crate::finish::Finish;
 use crate::keys::RowKeys;
-use crate::node;
+use crate::node::{self, Node};
 use crate::publish::{Inner, Publisher};
 use crate::registry::{Registry, check_all};
 use crate::settings::DeliverySettings;
@@ -78,12 +81,22 @@ struct TenantRow {
     name: String,
 }
 
+#[derive(diesel::QueryableByName)]
+struct HighestKey {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+}
+
 /// What entering the database found.
 struct Entered {
     number: i64,
+    highest_key: i64,
     origin: String,
     tenant: Tenant,
 }
+
+/// Shortest lease: a third of it passes between heartbeats.
+const LEASE_SECONDS_MIN: u32 = 3;
 
 impl Engine {
     /// Takes the node's name, takes back what an earlier run of this node held, makes the stored
@@ -120,40 +133,53 @@ impl Engine {
             .map_err(|(name, cause)| EngineError::Subscription { name, cause })?;
         let lock = database.lock_node(&settings.node_name)?;
         let clock = Arc::new(DatabaseClock::default());
-        let lease = Duration::from_secs(settings.lease_seconds.max(3).into());
-        let node_id = random_id()?;
-        let entered = enter(writer, &clock, node_id, settings, lease).await?;
-        let (inbox, commands) = Inbox::new();
-        let publisher = Publisher {
-            inner: Arc::new(Inner {
-                registry: Registry::new(vault),
-                keys: RowKeys::new(u32::try_from(entered.number).unwrap_or_default()),
-                slots: Slots::new(
-                    settings.queue_deliveries_per_endpoint_max,
-                    settings.queue_memory_bytes_max,
-                ),
-                clock: Arc::clone(&clock) as Arc<dyn Clock>,
-                random: SystemRandom::new(),
-                node_id,
-                origin: entered.origin,
-                inbox,
-                enabled: settings.enabled,
-            }),
+        let lease = Duration::from_secs(settings.lease_seconds.max(LEASE_SECONDS_MIN).into());
+        let node = Node {
+            id: random_id()?,
+            name: settings.node_name.clone(),
+            lease_ms: i64::try_from(lease.as_millis()).unwrap_or(i64::MAX / 2),
         };
+        let entered_at = Instant::now();
+        let entered = enter(writer, &clock, &node).await?;
+        let (inbox, commands) = Inbox::new();
+        let inner = Inner {
+            registry: Registry::new(vault),
+            keys: RowKeys::new(entered.number, entered.highest_key),
+            slots: Slots::new(
+                settings.queue_deliveries_per_endpoint_max,
+                settings.queue_memory_bytes_max,
+            ),
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            random: SystemRandom::new(),
+            node_id: node.id,
+            origin: entered.origin,
+            inbox,
+            hands_over: AtomicBool::new(settings.enabled),
+        };
+        let publisher = Publisher::new(inner, writer);
         let in_flight_max = settings.attempts_in_flight_per_endpoint_max;
-        configure(writer, &publisher, &entered.tenant, Arc::new(wanted), in_flight_max).await?;
+        configure(
+            writer,
+            &publisher,
+            &entered.tenant,
+            Arc::new(wanted),
+            in_flight_max,
+        )
+        .await?;
         let context = Context {
             publisher: publisher.clone(),
             database: database.clone(),
-            database_clock: Arc::clone(&clock),
             clock,
             writer: writer.clone(),
             finish: writer.register(Finish),
             transport,
             retry_jitter: settings.retry_jitter,
             retry_after_max: Duration::from_secs(settings.retry_after_seconds_max.into()),
-            in_flight_max: settings.attempts_in_flight_max,
+            in_flight_max: settings.attempts_in_flight_max.max(1),
+            enabled: settings.enabled,
+            node,
             lease,
+            entered_at,
         };
         let (stop, stopped) = watch::channel(None);
         let thread = dispatcher::spawn(Arc::new(context), commands, stopped)?;
@@ -189,6 +215,9 @@ impl Engine {
     /// Starts no more attempts, waits at most `grace` for those under way, gives back what is held.
     /// Blocks; stop the writer afterwards.
     pub fn stop(&self, grace: Duration) {
+        // What is published from now on waits in the table.
+        let hands_over = &self.publisher.inner.hands_over;
+        hands_over.store(false, Ordering::Release);
         self.stop.send_replace(Some(grace));
         let thread = self
             .thread
@@ -227,22 +256,24 @@ fn random_hex() -> Result<String, EngineError> {
 async fn enter(
     writer: &Writer,
     clock: &Arc<DatabaseClock>,
-    node_id: i64,
-    settings: &DeliverySettings,
-    lease: Duration,
+    node: &Node,
 ) -> Result<Entered, EngineError> {
     let fresh_origin = random_hex()?;
-    let (clock, name) = (Arc::clone(clock), settings.node_name.clone());
-    let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX / 2);
+    let (clock, node) = (Arc::clone(clock), node.clone());
     let job = move |tx: &mut db::Tx<'_>| {
         let conn = tx.conn();
         clock.learn(conn)?;
-        let number = node::enter(conn, node_id, &name, clock.now_ms(), lease_ms)?;
+        let number = node.enter(conn, clock.now_ms())?;
+        let highest: HighestKey = conn.one(db::sql(
+            "SELECT coalesce(max(id), 0) AS id FROM (SELECT max(id) AS id FROM events \
+             UNION ALL SELECT max(id) AS id FROM deliveries) newest",
+        ))?;
         let origin = node::meta(conn, "origin", &fresh_origin)?;
         let tenant: TenantRow =
             conn.one(db::sql("SELECT id, name FROM tenants ORDER BY id LIMIT 1"))?;
         Ok::<_, TxError<std::convert::Infallible>>(Entered {
             number,
+            highest_key: highest.id,
             origin,
             tenant: Tenant {
                 id: tenant.id,
@@ -266,6 +297,7 @@ async fn configure(
         let now_ms = inner.clock.now_ms();
         let registry = &inner.registry;
         registry.configure(tx.conn(), tenant_id, &wanted, in_flight_max, now_ms)?;
+        registry.current(tx.conn(), now_ms)?;
         Ok::<_, TxError<std::convert::Infallible>>(())
     };
     Ok(writer.with_tx(Lane::Interactive, 0, 0, job).await?)

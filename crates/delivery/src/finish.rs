@@ -1,7 +1,6 @@
 //! Ends of attempts, written many at a time: one attempt row and the delivery's next state, both or none.
 
-use contract::DeliveryId;
-use db::{Backend, DbError, Lane, SetJob, Tx, Value, sql};
+use db::{Backend, Conn, DbError, Lane, SetJob, Tx, Value, sql};
 
 use crate::transport::Outcome;
 
@@ -17,6 +16,8 @@ pub(crate) enum Next {
 pub(crate) struct Ended {
     pub(crate) delivery_id: i64,
     pub(crate) claim: i64,
+    /// Attempts made, this one included: a number, so that writing it twice changes nothing.
+    pub(crate) attempts: i64,
     pub(crate) started_at_ms: i64,
     pub(crate) duration_ms: i64,
     pub(crate) outcome: Outcome,
@@ -66,29 +67,28 @@ impl SetJob for Finish {
 
     fn run(&self, tx: &mut Tx<'_>, items: &mut [Ended]) -> Result<Vec<()>, DbError> {
         items.sort_by_key(|ended| (ended.delivery_id, ended.claim));
-        match tx.conn().backend() {
-            Backend::Sqlite => one_by_one(tx, items)?,
-            Backend::Postgres => as_sets(tx, items)?,
-        }
-        for ended in items.iter() {
-            let delivery = DeliveryId(ended.delivery_id);
-            match ended.next {
-                Next::Dead => tracing::warn!(%delivery, "delivery is dead: no attempt is left"),
-                Next::Retry { due_at_ms } => tracing::debug!(%delivery, due_at_ms, "will retry"),
-                Next::Delivered => {}
-            }
-        }
+        write(tx.conn(), items)?;
         Ok(vec![(); items.len()])
     }
 }
 
 /// A claim that is no longer the delivery's changes nothing there; its attempt is recorded all the same.
-fn one_by_one(tx: &mut Tx<'_>, items: &[Ended]) -> Result<(), DbError> {
+pub(crate) fn write(conn: &mut Conn, items: &[Ended]) -> Result<(), DbError> {
+    match conn.backend() {
+        _ if items.is_empty() => Ok(()),
+        Backend::Sqlite => one_by_one(conn, items),
+        Backend::Postgres => as_sets(conn, items),
+    }
+}
+
+fn one_by_one(conn: &mut Conn, items: &[Ended]) -> Result<(), DbError> {
     for ended in items {
-        tx.conn().execute(
-            sql("INSERT INTO attempts (delivery_id, claim, started_at_ms, duration_ms, outcome, \
+        conn.execute(
+            sql(
+                "INSERT INTO attempts (delivery_id, claim, started_at_ms, duration_ms, outcome, \
                  status_code, error, response) VALUES (?, ?, ?, ?, ?, ?, ?, ?) \
-                 ON CONFLICT (delivery_id, claim) DO NOTHING")
+                 ON CONFLICT (delivery_id, claim) DO NOTHING",
+            )
             .bind(ended.delivery_id)
             .bind(ended.claim)
             .bind(ended.started_at_ms)
@@ -98,12 +98,15 @@ fn one_by_one(tx: &mut Tx<'_>, items: &[Ended]) -> Result<(), DbError> {
             .bind(ended.outcome.message.as_deref())
             .bind(ended.response()),
         )?;
-        tx.conn().execute(
-            sql("UPDATE deliveries SET state = ?, due_at_ms = coalesce(?, due_at_ms), \
-                 attempts = attempts + 1, owner = NULL, finished_at_ms = ? \
-                 WHERE id = ? AND claim = ? AND state = 1")
+        conn.execute(
+            sql(
+                "UPDATE deliveries SET state = ?, due_at_ms = coalesce(?, due_at_ms), \
+                 attempts = ?, owner = NULL, finished_at_ms = ? \
+                 WHERE id = ? AND claim = ? AND state = 1",
+            )
             .bind(ended.state())
             .bind(ended.due_at_ms())
+            .bind(ended.attempts)
             .bind(ended.finished_at_ms())
             .bind(ended.delivery_id)
             .bind(ended.claim),
@@ -112,15 +115,17 @@ fn one_by_one(tx: &mut Tx<'_>, items: &[Ended]) -> Result<(), DbError> {
     Ok(())
 }
 
-fn as_sets(tx: &mut Tx<'_>, items: &[Ended]) -> Result<(), DbError> {
+fn as_sets(conn: &mut Conn, items: &[Ended]) -> Result<(), DbError> {
     let ints = |get: &dyn Fn(&Ended) -> Option<i64>| Value::Ints(items.iter().map(get).collect());
     let ids = || ints(&|e| Some(e.delivery_id));
     let claims = || ints(&|e| Some(e.claim));
-    tx.conn().execute(
-        sql("INSERT INTO attempts (delivery_id, claim, started_at_ms, duration_ms, outcome, \
+    conn.execute(
+        sql(
+            "INSERT INTO attempts (delivery_id, claim, started_at_ms, duration_ms, outcome, \
              status_code, error, response) SELECT * FROM unnest(?::bigint[], ?::bigint[], \
              ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[], ?::text[], ?::bytea[]) \
-             ON CONFLICT (delivery_id, claim) DO NOTHING")
+             ON CONFLICT (delivery_id, claim) DO NOTHING",
+        )
         .bind(ids())
         .bind(claims())
         .bind(ints(&|e| Some(e.started_at_ms)))
@@ -132,16 +137,19 @@ fn as_sets(tx: &mut Tx<'_>, items: &[Ended]) -> Result<(), DbError> {
         ))
         .bind(Value::Blobs(items.iter().map(Ended::response).collect())),
     )?;
-    tx.conn().execute(
-        sql("UPDATE deliveries d SET state = e.state, due_at_ms = coalesce(e.due, d.due_at_ms), \
-             attempts = d.attempts + 1, owner = NULL, finished_at_ms = e.finished \
-             FROM unnest(?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[]) \
-             AS e (id, claim, state, due, finished) \
-             WHERE d.id = e.id AND d.claim = e.claim AND d.state = 1")
+    conn.execute(
+        sql(
+            "UPDATE deliveries d SET state = e.state, due_at_ms = coalesce(e.due, d.due_at_ms), \
+             attempts = e.attempts, owner = NULL, finished_at_ms = e.finished \
+             FROM unnest(?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[], \
+             ?::bigint[]) AS e (id, claim, state, due, attempts, finished) \
+             WHERE d.id = e.id AND d.claim = e.claim AND d.state = 1",
+        )
         .bind(ids())
         .bind(claims())
         .bind(ints(&|e| Some(e.state())))
         .bind(ints(&Ended::due_at_ms))
+        .bind(ints(&|e| Some(e.attempts)))
         .bind(ints(&Ended::finished_at_ms)),
     )?;
     Ok(())

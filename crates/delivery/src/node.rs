@@ -1,8 +1,26 @@
 //! This process among others that share the database: a row with a lease, and the right to what a dead
-//! process held.
+//! process held. Work whose owner has no row here is nobody's.
 
-use db::{Conn, DbError, sql};
+use db::{Backend, Conn, DbError, sql};
 use diesel::sql_types::{BigInt, Text};
+
+/// This incarnation's entry.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    pub(crate) id: i64,
+    pub(crate) name: String,
+    pub(crate) lease_ms: i64,
+}
+
+/// What a heartbeat found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Renewed {
+    /// Set when somebody took this node for dead: what it held is no longer its own, and this is its new
+    /// number.
+    pub(crate) new_number: Option<i64>,
+    /// How many rows lost their dead owners.
+    pub(crate) freed: usize,
+}
 
 #[derive(diesel::QueryableByName)]
 struct Number {
@@ -16,77 +34,76 @@ struct Meta {
     value: String,
 }
 
-/// Enters this incarnation and takes over what the node's earlier ones held, which the caller has proved
-/// dead by holding the node's lock. Answers the node's number.
-pub(crate) fn enter(
-    conn: &mut Conn,
-    id: i64,
-    name: &str,
-    now_ms: i64,
-    lease_ms: i64,
-) -> Result<i64, DbError> {
-    for table in OWNING_TABLES {
-        conn.execute(
-            sql(format!(
-                "UPDATE {table} SET owner = NULL WHERE owner IN (SELECT id FROM nodes WHERE name = ?)"
-            ))
-            .bind(name),
-        )?;
-    }
-    conn.execute(sql("DELETE FROM nodes WHERE name = ?").bind(name))?;
-    let free: Number = conn.one(sql(
-        "SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM nodes WHERE number = 0) THEN 0 ELSE \
-         (SELECT min(n.number) + 1 FROM nodes n WHERE NOT EXISTS \
-         (SELECT 1 FROM nodes m WHERE m.number = n.number + 1)) END AS number",
-    ))?;
-    conn.execute(
-        sql("INSERT INTO nodes (id, name, number, started_at_ms, lease_until_ms) \
-             VALUES (?, ?, ?, ?, ?)")
-        .bind(id)
-        .bind(name)
-        .bind(free.number)
-        .bind(now_ms)
-        .bind(now_ms + lease_ms),
-    )?;
-    Ok(free.number)
-}
-
 /// Tables whose rows carry the `owner` of work under way.
 const OWNING_TABLES: [&str; 2] = ["deliveries", "files"];
 
-/// Renews the lease and frees what nodes held whose lease has run out. False when somebody took this node
-/// for dead: what it held is no longer its own.
-pub(crate) fn renew(
-    conn: &mut Conn,
-    id: i64,
-    now_ms: i64,
-    lease_ms: i64,
-) -> Result<bool, DbError> {
-    let alive = conn.execute(
-        sql("UPDATE nodes SET lease_until_ms = ? WHERE id = ?")
-            .bind(now_ms + lease_ms)
-            .bind(id),
-    )?;
-    for table in OWNING_TABLES {
-        conn.execute(
-            sql(format!(
-                "UPDATE {table} SET owner = NULL WHERE owner IN \
-                 (SELECT id FROM nodes WHERE lease_until_ms < ?)"
-            ))
-            .bind(now_ms),
-        )?;
+impl Node {
+    /// Enters this incarnation and takes over what the node's earlier ones held, which the caller has proved
+    /// dead by holding the node's lock. Answers the node's number.
+    pub(crate) fn enter(&self, conn: &mut Conn, now_ms: i64) -> Result<i64, DbError> {
+        conn.execute(sql("DELETE FROM nodes WHERE name = ?").bind(&self.name))?;
+        let number = self.insert(conn, now_ms)?;
+        free(conn)?;
+        Ok(number)
     }
-    conn.execute(sql("DELETE FROM nodes WHERE lease_until_ms < ?").bind(now_ms))?;
-    Ok(alive == 1)
+
+    /// Renews the lease and frees what nodes held whose lease has run out.
+    pub(crate) fn renew(&self, conn: &mut Conn, now_ms: i64) -> Result<Renewed, DbError> {
+        let alive = conn.execute(
+            sql("UPDATE nodes SET lease_until_ms = ? WHERE id = ?")
+                .bind(now_ms + self.lease_ms)
+                .bind(self.id),
+        )?;
+        conn.execute(sql("DELETE FROM nodes WHERE lease_until_ms < ?").bind(now_ms))?;
+        let new_number = match alive {
+            0 => Some(self.insert(conn, now_ms)?),
+            _ => None,
+        };
+        let freed = free(conn)?;
+        Ok(Renewed { new_number, freed })
+    }
+
+    /// Leaves: others may have everything at once.
+    pub(crate) fn leave(&self, conn: &mut Conn) -> Result<(), DbError> {
+        conn.execute(sql("DELETE FROM nodes WHERE id = ?").bind(self.id))?;
+        free(conn)?;
+        Ok(())
+    }
+
+    /// Under the lowest free number; nodes that enter at the same moment wait for each other.
+    fn insert(&self, conn: &mut Conn, now_ms: i64) -> Result<i64, DbError> {
+        if conn.backend() == Backend::Postgres {
+            conn.batch("LOCK TABLE nodes IN EXCLUSIVE MODE")?;
+        }
+        let free: Number = conn.one(sql(
+            "SELECT CAST(CASE WHEN NOT EXISTS (SELECT 1 FROM nodes WHERE number = 0) THEN 0 ELSE \
+             (SELECT min(n.number) + 1 FROM nodes n WHERE NOT EXISTS \
+             (SELECT 1 FROM nodes m WHERE m.number = n.number + 1)) END AS BIGINT) AS number",
+        ))?;
+        conn.execute(
+            sql(
+                "INSERT INTO nodes (id, name, number, started_at_ms, lease_until_ms) \
+                 VALUES (?, ?, ?, ?, ?)",
+            )
+            .bind(self.id)
+            .bind(&self.name)
+            .bind(free.number)
+            .bind(now_ms)
+            .bind(now_ms + self.lease_ms),
+        )?;
+        Ok(free.number)
+    }
 }
 
-/// Leaves: others may have everything at once.
-pub(crate) fn leave(conn: &mut Conn, id: i64) -> Result<(), DbError> {
-    for table in OWNING_TABLES {
-        conn.execute(sql(format!("UPDATE {table} SET owner = NULL WHERE owner = ?")).bind(id))?;
-    }
-    conn.execute(sql("DELETE FROM nodes WHERE id = ?").bind(id))?;
-    Ok(())
+/// Gives back what belongs to no node: it left or died, perhaps while a write of its was still under way.
+fn free(conn: &mut Conn) -> Result<usize, DbError> {
+    OWNING_TABLES.iter().try_fold(0, |freed, table| {
+        let rows = conn.execute(sql(format!(
+            "UPDATE {table} SET owner = NULL \
+             WHERE owner IS NOT NULL AND owner NOT IN (SELECT id FROM nodes)"
+        )))?;
+        Ok(freed + rows)
+    })
 }
 
 /// A value that is made once per database: `fresh` is stored if there is none yet.

@@ -35,10 +35,6 @@ impl Snapshot {
     pub(crate) fn of_tenant(&self, tenant_id: i64) -> &[Arc<Endpoint>] {
         self.by_tenant.get(&tenant_id).map_or(&[], Vec::as_slice)
     }
-
-    pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
-        self.endpoints.values()
-    }
 }
 
 /// The cache.
@@ -118,15 +114,21 @@ impl Registry {
             return Ok(cached);
         }
         let fresh = Arc::new(self.load(conn, version.version, now_ms)?);
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&fresh);
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        // A slow reader must not put back what a faster one has found outdated.
+        if fresh.version > current.version {
+            *current = Arc::clone(&fresh);
+        }
         Ok(fresh)
     }
 
     fn load(&self, conn: &mut Conn, version: i64, now_ms: i64) -> Result<Snapshot, DbError> {
         let rows: Vec<Row> = conn.rows(
-            sql("SELECT id, uuid, tenant_id, url, event_types, profile, state, timeout_ms, \
+            sql(
+                "SELECT id, uuid, tenant_id, url, event_types, profile, state, timeout_ms, \
                  retry_waits_ms, retry_client_errors, in_flight_max, headers \
-                 FROM subscriptions WHERE state IN (?, ?) ORDER BY id")
+                 FROM subscriptions WHERE state IN (?, ?) ORDER BY id",
+            )
             .bind(ACTIVE)
             .bind(PAUSED),
         )?;
@@ -165,8 +167,7 @@ impl Registry {
             .map(|secret| self.vault.open(row.id, &secret.sealed))
             .collect::<Result<_, _>>()
             .map_err(|e| text(&e))?;
-        let patterns: Vec<String> =
-            serde_json::from_str(&row.event_types).map_err(|e| text(&e))?;
+        let patterns: Vec<String> = serde_json::from_str(&row.event_types).map_err(|e| text(&e))?;
         let waits: Vec<u64> = serde_json::from_str(&row.retry_waits_ms).map_err(|e| text(&e))?;
         let headers: BTreeMap<String, String> =
             serde_json::from_str(&row.headers).map_err(|e| text(&e))?;
@@ -195,7 +196,7 @@ impl Registry {
     }
 
     /// Makes the stored subscriptions of a tenant that come from the configuration equal to it: new ones
-    /// are added, changed ones changed, missing ones deleted. Answers how many rows changed.
+    /// are added, changed ones changed, missing ones deleted.
     pub(crate) fn configure(
         &self,
         conn: &mut Conn,
@@ -223,6 +224,7 @@ impl Registry {
         for id in stored.into_values() {
             retire(conn, id, now_ms)?;
         }
+        bury(conn, now_ms)?;
         conn.execute(sql(
             "UPDATE subscriptions_version SET version = version + 1 WHERE id = 1",
         ))?;
@@ -244,8 +246,10 @@ impl Registry {
                 .seal(id, secret)
                 .map_err(|e| DbError::defect(e.to_string()))?;
             conn.execute(
-                sql("INSERT INTO secrets (id, subscription_id, kind, sealed, created_at_ms) \
-                     VALUES ((SELECT coalesce(max(id), 0) + 1 FROM secrets), ?, ?, ?, ?)")
+                sql(
+                    "INSERT INTO secrets (id, subscription_id, kind, sealed, created_at_ms) \
+                     VALUES ((SELECT coalesce(max(id), 0) + 1 FROM secrets), ?, ?, ?, ?)",
+                )
                 .bind(id)
                 .bind(KIND_HMAC)
                 .bind(sealed)
@@ -256,7 +260,7 @@ impl Registry {
     }
 }
 
-/// What is owed to an endpoint that is gone can never be delivered: it is dead.
+/// Deletes a subscription; what is under way to it comes too late to count.
 fn retire(conn: &mut Conn, id: i64, now_ms: i64) -> Result<(), DbError> {
     conn.execute(
         sql("UPDATE subscriptions SET state = ?, updated_at_ms = ? WHERE id = ?")
@@ -265,11 +269,24 @@ fn retire(conn: &mut Conn, id: i64, now_ms: i64) -> Result<(), DbError> {
             .bind(id),
     )?;
     conn.execute(
-        sql("UPDATE deliveries SET state = 3, owner = NULL, finished_at_ms = ? \
-             WHERE subscription_id = ? AND state = 1")
-        .bind(now_ms)
-        .bind(id),
+        sql("UPDATE deliveries SET owner = NULL WHERE subscription_id = ? AND owner IS NOT NULL")
+            .bind(id),
     )?;
+    Ok(())
+}
+
+/// What is owed to an endpoint that is gone can never be delivered: it is dead. Run again and again, because
+/// another node may have published while the subscription was being deleted.
+pub(crate) fn bury(conn: &mut Conn, now_ms: i64) -> Result<(), DbError> {
+    let dead = conn.execute(
+        sql("UPDATE deliveries SET state = 3, finished_at_ms = ? WHERE state = 1 \
+             AND owner IS NULL AND subscription_id IN (SELECT id FROM subscriptions WHERE state = ?)")
+        .bind(now_ms)
+        .bind(DELETED),
+    )?;
+    if dead > 0 {
+        tracing::warn!(dead, "deliveries are dead: their subscription was deleted");
+    }
     Ok(())
 }
 
@@ -302,7 +319,7 @@ impl<'a> Values<'a> {
             event_types: serde_json::to_string(&checked.patterns).map_err(json)?,
             waits: serde_json::to_string(&waits).map_err(json)?,
             headers: serde_json::to_string(&checked.headers).map_err(json)?,
-            in_flight_max: i64::try_from(in_flight_max).unwrap_or(i64::MAX),
+            in_flight_max: i64::try_from(in_flight_max.max(1)).unwrap_or(i64::MAX),
         })
     }
 
@@ -314,15 +331,23 @@ impl<'a> Values<'a> {
         now_ms: i64,
     ) -> Result<i64, DbError> {
         let timeout_ms = i64::try_from(self.checked.timeout.as_millis()).unwrap_or(i64::MAX);
-        let state = if self.settings.is_active { ACTIVE } else { PAUSED };
+        let state = if self.settings.is_active {
+            ACTIVE
+        } else {
+            PAUSED
+        };
         let statement = match known {
-            Some(_) => sql("UPDATE subscriptions SET url = ?, event_types = ?, profile = ?, \
+            Some(_) => sql(
+                "UPDATE subscriptions SET url = ?, event_types = ?, profile = ?, \
                  state = ?, timeout_ms = ?, retry_waits_ms = ?, retry_client_errors = ?, \
-                 in_flight_max = ?, headers = ?, updated_at_ms = ? WHERE id = ? RETURNING id"),
-            None => sql("INSERT INTO subscriptions (url, event_types, profile, state, timeout_ms, \
+                 in_flight_max = ?, headers = ?, updated_at_ms = ? WHERE id = ? RETURNING id",
+            ),
+            None => sql(
+                "INSERT INTO subscriptions (url, event_types, profile, state, timeout_ms, \
                  retry_waits_ms, retry_client_errors, in_flight_max, headers, updated_at_ms, id, \
                  uuid, tenant_id, config_name, created_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
-                 (SELECT coalesce(max(id), 0) + 1 FROM subscriptions), ?, ?, ?, ?) RETURNING id"),
+                 (SELECT coalesce(max(id), 0) + 1 FROM subscriptions), ?, ?, ?, ?) RETURNING id",
+            ),
         };
         let statement = statement
             .bind(self.checked.url.as_str())

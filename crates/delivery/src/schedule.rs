@@ -16,7 +16,10 @@ pub enum ScheduleError {
          as in `5, 60, 3600`"
     )]
     Unknown(String),
-    #[error("a schedule has at most {} waits of at most 7 days", RetrySchedule::WAITS_MAX)]
+    #[error(
+        "a schedule has at most {} waits of at most 7 days",
+        RetrySchedule::WAITS_MAX
+    )]
     TooLong,
 }
 
@@ -31,9 +34,7 @@ impl RetrySchedule {
     /// [`ScheduleError::Unknown`].
     pub fn preset(name: &str) -> Result<Self, ScheduleError> {
         let seconds: &[u64] = match name {
-            "standard" => &[
-                5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400,
-            ],
+            "standard" => &[5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400],
             "quick" => &[1, 2],
             "doubling" => &[5, 10],
             "patient" => &[300, 3_600, 21_600],
@@ -89,7 +90,12 @@ impl RetrySchedule {
     ) -> Option<Duration> {
         let index = usize::try_from(attempt.checked_sub(1)?).ok()?;
         let wait = self.waits.get(index)?;
-        let factor = 1.0 + jitter.clamp(0.0, 1.0) * (2.0 * random.clamp(0.0, 1.0) - 1.0);
+        let jitter = if jitter.is_nan() {
+            0.0
+        } else {
+            jitter.clamp(0.0, 1.0)
+        };
+        let factor = 1.0 + jitter * (2.0 * random.clamp(0.0, 1.0) - 1.0);
         Some(wait.mul_f64(factor).max(asked.unwrap_or_default()))
     }
 }
@@ -106,10 +112,14 @@ mod tests {
         assert_eq!(wait(2), Some(Duration::from_secs(10)));
         assert_eq!(wait(3), None);
         assert_eq!(wait(0), None);
+        assert_eq!(schedule.wait_after(1, f64::NAN, 0.0, None), wait(1));
         assert!(RetrySchedule::parse("often").is_err());
         assert!(RetrySchedule::parse("5, 700000").is_err());
         let explicit = RetrySchedule::parse("5, 60").unwrap();
-        assert_eq!(explicit.waits(), [Duration::from_secs(5), Duration::from_secs(60)]);
+        assert_eq!(
+            explicit.waits(),
+            [Duration::from_secs(5), Duration::from_secs(60)]
+        );
     }
 
     #[test]
@@ -120,6 +130,9 @@ mod tests {
         assert_eq!(wait(1.0, None), Duration::from_secs(360));
         let hour = Duration::from_secs(3600);
         assert_eq!(wait(0.0, Some(hour)), hour);
-        assert_eq!(wait(0.5, Some(Duration::from_secs(1))), Duration::from_secs(300));
+        assert_eq!(
+            wait(0.5, Some(Duration::from_secs(1))),
+            Duration::from_secs(300)
+        );
     }
 }

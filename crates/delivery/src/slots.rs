@@ -15,7 +15,13 @@ pub(crate) struct Slots {
 #[derive(Debug, Default)]
 struct Used {
     bytes: usize,
-    per_endpoint: HashMap<i64, usize>,
+    per_endpoint: HashMap<i64, Held>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Held {
+    count: usize,
+    bytes: usize,
 }
 
 /// Room for one delivery; given back when dropped.
@@ -36,17 +42,21 @@ impl Slots {
     }
 
     /// Room for a delivery of `bytes` to this endpoint, if there is any.
+    ///
+    /// An endpoint may hold as many bytes as it leaves free for others, so that one that stands still never
+    /// fills the memory; and one delivery always, whatever its size, so that none is stuck in the table.
     pub(crate) fn reserve(self: &Arc<Self>, endpoint_id: i64, bytes: usize) -> Option<Slot> {
         let mut used = self.used();
-        if used.bytes + bytes > self.bytes_max {
+        let held = used.held(endpoint_id);
+        let fits = held.count < self.per_endpoint_max
+            && held.bytes + bytes <= self.bytes_max.saturating_sub(used.bytes);
+        if !fits && held.count > 0 {
             return None;
         }
-        let count = used.per_endpoint.entry(endpoint_id).or_default();
-        if *count >= self.per_endpoint_max {
-            return None;
-        }
-        *count += 1;
         used.bytes += bytes;
+        let held = used.per_endpoint.entry(endpoint_id).or_default();
+        held.count += 1;
+        held.bytes += bytes;
         Some(Slot {
             slots: Arc::clone(self),
             endpoint_id,
@@ -54,14 +64,14 @@ impl Slots {
         })
     }
 
-    /// How many more deliveries of this endpoint may be held.
+    /// How many more deliveries of this endpoint may be held, if they are small.
     pub(crate) fn room(&self, endpoint_id: i64) -> usize {
         let used = self.used();
-        if used.bytes >= self.bytes_max {
+        let held = used.held(endpoint_id);
+        if held.count > 0 && held.bytes >= self.bytes_max.saturating_sub(used.bytes) {
             return 0;
         }
-        let count = used.per_endpoint.get(&endpoint_id).copied();
-        self.per_endpoint_max.saturating_sub(count.unwrap_or_default())
+        self.per_endpoint_max.saturating_sub(held.count)
     }
 
     /// The most deliveries of one endpoint.
@@ -74,13 +84,23 @@ impl Slots {
     }
 }
 
+impl Used {
+    fn held(&self, endpoint_id: i64) -> Held {
+        self.per_endpoint
+            .get(&endpoint_id)
+            .copied()
+            .unwrap_or_default()
+    }
+}
+
 impl Drop for Slot {
     fn drop(&mut self) {
         let mut used = self.slots.used();
         used.bytes = used.bytes.saturating_sub(self.bytes);
-        if let Some(count) = used.per_endpoint.get_mut(&self.endpoint_id) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
+        if let Some(held) = used.per_endpoint.get_mut(&self.endpoint_id) {
+            held.count = held.count.saturating_sub(1);
+            held.bytes = held.bytes.saturating_sub(self.bytes);
+            if held.count == 0 {
                 used.per_endpoint.remove(&self.endpoint_id);
             }
         }
@@ -94,13 +114,34 @@ mod tests {
     #[test]
     fn room_is_bounded_and_given_back() {
         let slots = Slots::new(2, 1_000);
-        let first = slots.reserve(1, 400).unwrap();
-        let _second = slots.reserve(1, 400).unwrap();
-        assert!(slots.reserve(1, 10).is_none(), "the endpoint's count is used up");
-        assert!(slots.reserve(2, 400).is_none(), "the bytes are used up");
+        let first = slots.reserve(1, 100).unwrap();
+        let _second = slots.reserve(1, 100).unwrap();
+        assert!(
+            slots.reserve(1, 10).is_none(),
+            "the endpoint's count is used up"
+        );
         assert_eq!((slots.room(1), slots.room(2)), (0, 2));
         drop(first);
-        assert!(slots.reserve(2, 400).is_some());
         assert_eq!(slots.room(1), 1);
+        assert!(slots.reserve(1, 100).is_some());
+    }
+
+    #[test]
+    fn one_endpoint_leaves_as_much_as_it_takes() {
+        let slots = Slots::new(100, 1_000);
+        let hog: Vec<_> = std::iter::from_fn(|| slots.reserve(1, 100)).collect();
+        assert_eq!((hog.len(), slots.room(1)), (5, 0));
+        let other: Vec<_> = std::iter::from_fn(|| slots.reserve(2, 100)).collect();
+        assert_eq!(other.len(), 3);
+    }
+
+    #[test]
+    fn a_delivery_larger_than_all_memory_goes_alone() {
+        let slots = Slots::new(100, 1_000);
+        let huge = slots.reserve(1, 5_000).unwrap();
+        assert!(slots.reserve(1, 1).is_none());
+        assert!(slots.reserve(2, 1).is_some(), "others hold nothing yet");
+        drop(huge);
+        assert!(slots.reserve(1, 5_000).is_some());
     }
 }

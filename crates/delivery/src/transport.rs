@@ -1,14 +1,15 @@
 //! One HTTP request to one endpoint: resolved, vetted, sent, read up to a bound, all before one deadline.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use db::{Clock, SystemClock};
 use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Client, StatusCode, Url};
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use reqwest::{Client, Response, StatusCode, Url};
 
 use crate::address::AddressPolicy;
 use crate::settings::DeliverySettings;
@@ -53,6 +54,23 @@ pub struct Outcome {
     pub retryable: bool,
 }
 
+impl Outcome {
+    /// Damaged data does not mend by waiting.
+    pub(crate) fn unsendable(message: String) -> Self {
+        Self {
+            kind: OutcomeKind::Unsendable,
+            status: None,
+            message: Some(message),
+            body: Vec::new(),
+            retry_after: None,
+            retryable: false,
+        }
+    }
+}
+
+/// Longest message of a failure that is kept.
+const MESSAGE_CHARS_MAX: usize = 500;
+
 /// A request ready to be sent.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -68,10 +86,12 @@ pub trait Transport: Send + Sync + 'static {
     fn send(&self, request: Request) -> BoxFuture<'_, Reply>;
 }
 
-/// reqwest, without redirects and without a proxy.
+/// reqwest, without redirects and without a proxy. One client for each scheme, because without TLS fewer
+/// addresses are permitted and a resolver does not know for which scheme it is asked.
 pub struct HttpTransport {
-    client: Client,
-    policy: Arc<AddressPolicy>,
+    https: Client,
+    http: Client,
+    policy: AddressPolicy,
     read_max: usize,
     kept_max: usize,
 }
@@ -82,17 +102,20 @@ impl HttpTransport {
     pub fn new(policy: AddressPolicy, settings: &DeliverySettings) -> reqwest::Result<Self> {
         // Another part of the process may have chosen a provider already; ours is the same.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let policy = Arc::new(policy);
-        let client = Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .tcp_nodelay(true)
-            .http1_only()
-            .pool_max_idle_per_host(settings.attempts_in_flight_per_endpoint_max)
-            .dns_resolver(Arc::new(Vetted(Arc::clone(&policy))))
-            .build()?;
+        let client = |tls| {
+            let policy = policy.clone();
+            Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .no_proxy()
+                .tcp_nodelay(true)
+                .http1_only()
+                .pool_max_idle_per_host(settings.attempts_in_flight_per_endpoint_max)
+                .dns_resolver(Arc::new(Vetted { policy, tls }))
+                .build()
+        };
         Ok(Self {
-            client,
+            https: client(true)?,
+            http: client(false)?,
             policy,
             read_max: settings.response_bytes_read_max,
             kept_max: settings.response_bytes_kept_max,
@@ -100,37 +123,44 @@ impl HttpTransport {
     }
 
     async fn attempt(&self, request: Request) -> Reply {
-        if let Some(refused) = self.refuse(&request.url) {
+        let tls = request.url.scheme() == "https";
+        if let Some(refused) = self.refuse(&request.url, tls) {
             return refused;
         }
-        let sent = self
-            .client
+        let client = if tls { &self.https } else { &self.http };
+        let sent = client
             .post(request.url)
             .headers(request.headers)
             .body(request.body)
             .send()
             .await;
-        let mut response = match sent {
-            Ok(response) => response,
-            Err(error) => return failed(&error),
-        };
+        match sent {
+            Ok(response) => self.read(response).await,
+            Err(error) => failed(&error),
+        }
+    }
+
+    /// Reads the answer up to the bound; what lies beyond it changes nothing. A success that breaks off was
+    /// perhaps not the endpoint's own word, so it does not count; a failure is one, broken off or not.
+    async fn read(&self, mut response: Response) -> Reply {
         let status = response.status();
         let retry_after = retry_after(response.headers());
-        let keep = if status.is_success() { 0 } else { self.kept_max };
+        let keep = if status.is_success() {
+            0
+        } else {
+            self.kept_max
+        };
         let mut body = Vec::new();
         let mut read = 0;
-        loop {
+        while read <= self.read_max {
             match response.chunk().await {
                 Ok(Some(chunk)) => {
                     read += chunk.len();
                     let room = keep.saturating_sub(body.len());
                     body.extend(chunk.iter().take(room));
-                    if read > self.read_max {
-                        break;
-                    }
                 }
                 Ok(None) => break,
-                // The status has been heard: what breaks afterwards does not change it.
+                Err(error) if status.is_success() => return failed(&error),
                 Err(_broken) => break,
             }
         }
@@ -141,17 +171,15 @@ impl HttpTransport {
         }
     }
 
-    /// A literal address is not resolved, so it is judged here; and without TLS there must be an allowed
-    /// address to go to.
-    fn refuse(&self, url: &Url) -> Option<Reply> {
-        let tls = url.scheme() == "https";
+    /// A literal address is not resolved, so it is judged here.
+    fn refuse(&self, url: &Url, tls: bool) -> Option<Reply> {
         let host = url.host_str().unwrap_or_default();
         let literal = host.trim_start_matches('[').trim_end_matches(']').parse();
-        let permitted = match literal {
-            Ok(address) => self.policy.permits(address, tls),
-            Err(_name) => tls || host == "localhost",
-        };
-        (!permitted).then(|| refused_address(host))
+        let address = literal.ok()?;
+        (!self.policy.permits(address, tls)).then(|| Reply::Failed {
+            kind: OutcomeKind::RefusedAddress,
+            message: Forbidden(address).to_string(),
+        })
     }
 }
 
@@ -170,34 +198,26 @@ impl Transport for HttpTransport {
 }
 
 /// Resolves names, and answers nothing at all when any address is forbidden.
-struct Vetted(Arc<AddressPolicy>);
+struct Vetted {
+    policy: AddressPolicy,
+    tls: bool,
+}
 
 #[derive(Debug, thiserror::Error)]
-#[error("it resolves to the forbidden address {0}")]
-struct Forbidden(std::net::IpAddr);
+#[error("{0} is neither a public address reached by https nor in ingest.delivery.allow_networks")]
+struct Forbidden(IpAddr);
 
 impl Resolve for Vetted {
     fn resolve(&self, name: Name) -> Resolving {
-        let policy = Arc::clone(&self.0);
+        let (policy, tls) = (self.policy.clone(), self.tls);
         Box::pin(async move {
-            let host = name.as_str();
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((host, 0)).await?.collect();
-            // Without TLS only `localhost` comes this far.
-            let tls = host != "localhost";
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let found: Vec<SocketAddr> = found.collect();
             match found.iter().find(|a| !policy.permits(a.ip(), tls)) {
                 Some(forbidden) => Err(Box::new(Forbidden(forbidden.ip())) as _),
                 None => Ok(Box::new(found.into_iter()) as Addrs),
             }
         })
-    }
-}
-
-fn refused_address(host: &str) -> Reply {
-    Reply::Failed {
-        kind: OutcomeKind::RefusedAddress,
-        message: format!(
-            "{host} is not a public https address and not in ingest.delivery.allow_networks"
-        ),
     }
 }
 
@@ -222,18 +242,23 @@ fn failed(error: &reqwest::Error) -> Reply {
     if message.is_empty() {
         message = "the request could not be sent".to_owned();
     }
+    // It may quote the other side: kept short, and fit for a text column.
+    message.retain(|c| !c.is_control());
+    let message = message.chars().take(MESSAGE_CHARS_MAX).collect();
     Reply::Failed { kind, message }
 }
 
-/// Seconds, or an HTTP date (RFC 9110 section 10.2.3). A date is judged against the response's own `Date`.
+/// Seconds, or an HTTP date (RFC 9110 section 10.2.3). A date is judged against the response's own `Date`,
+/// if it has one.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse::<u64>() {
         return Some(Duration::from_secs(seconds));
     }
     let until = http_date_ms(value)?;
-    let date = headers.get(reqwest::header::DATE)?.to_str().ok()?;
-    let now = http_date_ms(date)?;
+    let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+    let now = date.and_then(http_date_ms);
+    let now = now.unwrap_or_else(|| SystemClock.now_ms());
     u64::try_from(until - now).ok().map(Duration::from_millis)
 }
 

@@ -1,17 +1,18 @@
 //! One attempt: render, sign, send, judge, and write down what came of it. The delivery's room in memory is
 //! given back only when that has been committed.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use contract::{USER_AGENT, render, signed_headers};
-use db::Submission;
+use contract::{DeliveryId, USER_AGENT, render, signed_headers};
+use db::{Clock, Submission};
+use futures_util::FutureExt;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT as AGENT};
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::Work;
-use super::work_loop::Context;
+use super::{Context, Work};
 use crate::finish::{Ended, Next};
 use crate::transport::{Outcome, OutcomeKind, Request};
 
@@ -20,6 +21,7 @@ use crate::transport::{Outcome, OutcomeKind, Request};
 pub(super) struct Done {
     pub(super) endpoint_id: i64,
     pub(super) delivery_id: i64,
+    pub(super) claim: i64,
     /// When the table wants it tried again.
     pub(super) due_at_ms: Option<i64>,
 }
@@ -31,12 +33,14 @@ const WRITE_WAIT_MAX: Duration = Duration::from_secs(5);
 pub(super) async fn attempt(context: Arc<Context>, work: Work) -> Done {
     let started_at_ms = context.clock.now_ms();
     let started = Instant::now();
-    let outcome = match request(&work, started_at_ms) {
-        Ok(request) => {
-            let reply = context.transport.send(request).await;
-            reply.outcome(work.endpoint.retry_client_errors)
-        }
-        Err(message) => unsendable(message),
+    // A panic of one delivery's must cost neither its room nor its turn.
+    let sent = AssertUnwindSafe(send(&context, &work, started_at_ms)).catch_unwind();
+    let outcome = match sent.await {
+        Ok(outcome) => outcome,
+        Err(_panic) => Outcome {
+            retryable: true,
+            ..Outcome::unsendable("the attempt panicked".to_owned())
+        },
     };
     let duration_ms = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
     let next = next(&context, &work, &outcome, started_at_ms + duration_ms);
@@ -44,6 +48,7 @@ pub(super) async fn attempt(context: Arc<Context>, work: Work) -> Done {
     let Work {
         endpoint,
         delivery_id,
+        claim,
         slot,
         ..
     } = work;
@@ -51,10 +56,21 @@ pub(super) async fn attempt(context: Arc<Context>, work: Work) -> Done {
     Done {
         endpoint_id: endpoint.id,
         delivery_id,
+        claim,
         due_at_ms: match next {
             Next::Retry { due_at_ms } => Some(due_at_ms),
             Next::Delivered | Next::Dead => None,
         },
+    }
+}
+
+async fn send(context: &Context, work: &Work, started_at_ms: i64) -> Outcome {
+    match request(work, started_at_ms) {
+        Ok(request) => {
+            let reply = context.transport.send(request).await;
+            reply.outcome(work.endpoint.retry_client_errors)
+        }
+        Err(message) => Outcome::unsendable(message),
     }
 }
 
@@ -91,18 +107,6 @@ fn add(headers: &mut HeaderMap, signed: Vec<(&'static str, String)>) -> Result<(
     Ok(())
 }
 
-/// Damaged data does not mend by waiting.
-fn unsendable(message: String) -> Outcome {
-    Outcome {
-        kind: OutcomeKind::Unsendable,
-        status: None,
-        message: Some(message),
-        body: Vec::new(),
-        retry_after: None,
-        retryable: false,
-    }
-}
-
 fn next(context: &Context, work: &Work, outcome: &Outcome, now_ms: i64) -> Next {
     if outcome.kind == OutcomeKind::Delivered {
         return Next::Delivered;
@@ -114,10 +118,10 @@ fn next(context: &Context, work: &Work, outcome: &Outcome, now_ms: i64) -> Next 
     let asked = outcome
         .retry_after
         .map(|asked| asked.min(context.retry_after_max));
-    let wait = work
-        .endpoint
-        .schedule
-        .wait_after(attempt, context.retry_jitter, random_share(), asked);
+    let wait =
+        work.endpoint
+            .schedule
+            .wait_after(attempt, context.retry_jitter, random_share(), asked);
     match wait {
         Some(wait) => Next::Retry {
             due_at_ms: now_ms + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2),
@@ -149,6 +153,7 @@ async fn write_down(
         let ended = Ended {
             delivery_id: work.delivery_id,
             claim: work.claim,
+            attempts: work.attempts + 1,
             started_at_ms,
             duration_ms,
             outcome: outcome.clone(),
@@ -161,12 +166,25 @@ async fn write_down(
             item: ended,
         };
         match context.finish.submit(submission).await {
-            Ok(()) => return,
+            Ok(()) => return report(work, &outcome, next),
             Err(error) => {
                 tracing::warn!(%error, "an attempt's outcome could not be written yet");
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(WRITE_WAIT_MAX);
             }
         }
+    }
+}
+
+fn report(work: &Work, outcome: &Outcome, next: Next) {
+    let delivery = DeliveryId(work.delivery_id);
+    let endpoint = work.endpoint.uuid.as_str();
+    let (kind, status) = (outcome.kind, outcome.status);
+    match next {
+        Next::Dead => tracing::warn!(%delivery, endpoint, ?kind, status, "a delivery is dead"),
+        Next::Retry { due_at_ms } => {
+            tracing::debug!(%delivery, endpoint, ?kind, status, due_at_ms, "will be tried again");
+        }
+        Next::Delivered => {}
     }
 }

@@ -3,18 +3,45 @@
 //! bound; whatever is lost here is found there again.
 
 mod attempt;
+mod looks;
 mod turns;
+mod waiting;
 mod work_loop;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use contract::{Event, Profile};
+use db::{Database, DatabaseClock, Submitter, Writer};
 use tokio::sync::mpsc;
 
 use crate::endpoint::Endpoint;
+use crate::finish::Finish;
+use crate::node::Node;
+use crate::publish::Publisher;
 use crate::slots::Slot;
+use crate::transport::Transport;
 
-pub(crate) use work_loop::{Context, spawn};
+pub(crate) use work_loop::spawn;
+
+/// What the loop and its attempts work with.
+pub(crate) struct Context {
+    pub(crate) publisher: Publisher,
+    pub(crate) database: Database,
+    pub(crate) clock: Arc<DatabaseClock>,
+    pub(crate) writer: Writer,
+    pub(crate) finish: Submitter<Finish>,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) retry_jitter: f64,
+    pub(crate) retry_after_max: Duration,
+    pub(crate) in_flight_max: usize,
+    /// False: nothing is sent; only the lease is kept.
+    pub(crate) enabled: bool,
+    pub(crate) node: Node,
+    pub(crate) lease: Duration,
+    /// When the lease began.
+    pub(crate) entered_at: Instant,
+}
 
 /// A delivery that this process owns.
 #[derive(Debug)]
@@ -34,7 +61,10 @@ pub(crate) struct Work {
 pub(crate) enum Command {
     Work(Work),
     /// A delivery of this endpoint waits in the table.
-    Waiting { endpoint_id: i64, due_at_ms: i64 },
+    Waiting {
+        endpoint_id: i64,
+        due_at_ms: i64,
+    },
 }
 
 /// Where commands are put. Bounded by the slots that work carries.

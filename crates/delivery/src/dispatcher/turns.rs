@@ -34,13 +34,7 @@ impl<T> Default for Turns<T> {
 }
 
 impl<T> Turns<T> {
-    pub(crate) fn push(
-        &mut self,
-        tenant_id: i64,
-        endpoint_id: i64,
-        in_flight_max: usize,
-        item: T,
-    ) {
+    pub(crate) fn push(&mut self, tenant_id: i64, endpoint_id: i64, in_flight_max: usize, item: T) {
         let lane = self.lanes.entry(endpoint_id).or_insert_with(|| Lane {
             tenant_id,
             queue: VecDeque::new(),
@@ -106,17 +100,11 @@ impl<T> Turns<T> {
         self.queued
     }
 
-    /// Forgets everything that waits.
-    pub(crate) fn clear(&mut self) {
-        for lane in self.lanes.values_mut() {
-            lane.queue.clear();
-        }
+    /// All that waits, in no particular order; it waits here no more.
+    pub(crate) fn clear(&mut self) -> Vec<T> {
         self.queued = 0;
-    }
-
-    /// All that waits, in no particular order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.lanes.values().flat_map(|lane| &lane.queue)
+        let lanes = self.lanes.values_mut();
+        lanes.flat_map(|lane| lane.queue.drain(..)).collect()
     }
 
     fn make_ready(&mut self, endpoint_id: i64) {
@@ -149,8 +137,11 @@ mod tests {
         turns.push(2, 20, 100, (20, 0));
         turns.push(2, 20, 100, (20, 1));
         let order: Vec<_> = std::iter::from_fn(|| turns.next()).take(6).collect();
-        assert_eq!(order, [(10, 0), (20, 0), (11, 0), (20, 1), (10, 1), (10, 2)]);
-        assert_eq!(turns.queued(), 48);
+        assert_eq!(
+            order,
+            [(10, 0), (20, 0), (11, 0), (20, 1), (10, 1), (10, 2)]
+        );
+        assert_eq!(turns.queued(), 47);
     }
 
     #[test]
@@ -159,14 +150,20 @@ mod tests {
         for n in 0..5 {
             turns.push(1, 10, 2, n);
         }
-        assert_eq!((turns.next(), turns.next(), turns.next()), (Some(0), Some(1), None));
+        assert_eq!(
+            (turns.next(), turns.next(), turns.next()),
+            (Some(0), Some(1), None)
+        );
         assert_eq!(turns.queued_of(10), 3);
         turns.ended(10);
         assert_eq!((turns.next(), turns.next()), (Some(2), None));
-        turns.clear();
+        assert_eq!(turns.clear(), [3, 4]);
         turns.ended(10);
         turns.ended(10);
-        assert_eq!((turns.next(), turns.queued(), turns.lanes.len()), (None, 0, 0));
+        assert_eq!(
+            (turns.next(), turns.queued(), turns.lanes.len()),
+            (None, 0, 0)
+        );
     }
 
     /// Whatever is pushed comes out once, in order per endpoint.
@@ -176,7 +173,12 @@ mod tests {
         let mut seen: HashMap<i64, Vec<i64>> = HashMap::new();
         let mut under_way = VecDeque::new();
         for n in 0..1_000 {
-            turns.push(n % 3, 100 + n % 7 * 3 + n % 3, 2, (100 + n % 7 * 3 + n % 3, n));
+            turns.push(
+                n % 3,
+                100 + n % 7 * 3 + n % 3,
+                2,
+                (100 + n % 7 * 3 + n % 3, n),
+            );
             if n % 2 == 0
                 && let Some((endpoint, n)) = turns.next()
             {
