@@ -12,12 +12,14 @@ use crate::sql::sql;
 
 /// Holds the node's name; dropping it gives the name back.
 pub struct NodeLock {
-    _held: Held,
+    settings: DatabaseSettings,
+    node: String,
+    held: Held,
 }
 
 enum Held {
     File { _file: File },
-    Session { _conn: Box<Conn> },
+    Session(Conn),
 }
 
 /// Why the name could not be had.
@@ -45,39 +47,61 @@ struct Taken {
 
 impl NodeLock {
     pub(crate) fn take(settings: &DatabaseSettings, node: &str) -> Result<Self, LockError> {
-        let database = settings.url.to_string();
-        let held =
-            match &settings.url {
-                DatabaseUrl::Sqlite(path) => {
-                    let mut name = path.clone().into_os_string();
-                    name.push(".lock");
-                    let file = File::create(name).map_err(|cause| LockError::File {
-                        database: database.clone(),
-                        cause,
-                    })?;
-                    match file.try_lock() {
-                        Ok(()) => Some(Held::File { _file: file }),
-                        Err(TryLockError::WouldBlock) => None,
-                        Err(TryLockError::Error(cause)) => {
-                            return Err(LockError::File { database, cause });
-                        }
-                    }
-                }
-                DatabaseUrl::Postgres(_) => {
-                    let mut conn = Conn::open(settings, Use::Write)?;
-                    let answer: Taken = conn.one(
-                    sql("SELECT pg_try_advisory_lock(hashtextextended(?, 0))::int::bigint AS taken")
-                        .bind(format!("draftwire node {node}")),
-                )?;
-                    (answer.taken == 1).then(|| Held::Session {
-                        _conn: Box::new(conn),
-                    })
-                }
-            };
-        held.map(|held| Self { _held: held })
-            .ok_or_else(|| LockError::Held {
-                database,
-                node: node.to_owned(),
-            })
+        let held = match &settings.url {
+            DatabaseUrl::Sqlite(path) => {
+                let mut name = path.clone().into_os_string();
+                name.push(".lock");
+                lock_file(settings, &name)?.map(|file| Held::File { _file: file })
+            }
+            DatabaseUrl::Postgres(_) => lock_session(settings, node)?.map(Held::Session),
+        };
+        let held = held.ok_or_else(|| LockError::Held {
+            database: settings.url.to_string(),
+            node: node.to_owned(),
+        })?;
+        Ok(Self {
+            settings: settings.clone(),
+            node: node.to_owned(),
+            held,
+        })
     }
+
+    /// Makes sure that the name is still held. PostgreSQL gives it up with the session, as when the server
+    /// restarts; then it is taken again. Blocks.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] when another process has the name by now, others when that cannot be found out.
+    pub fn renew(&mut self) -> Result<(), LockError> {
+        if let Held::Session(conn) = &mut self.held
+            && conn.batch("SELECT 1").is_err()
+        {
+            *self = Self::take(&self.settings, &self.node)?;
+        }
+        Ok(())
+    }
+}
+
+fn lock_file(
+    settings: &DatabaseSettings,
+    name: &std::ffi::OsStr,
+) -> Result<Option<File>, LockError> {
+    let failed = |cause| LockError::File {
+        database: settings.url.to_string(),
+        cause,
+    };
+    let file = File::create(name).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(cause)) => Err(failed(cause)),
+    }
+}
+
+fn lock_session(settings: &DatabaseSettings, node: &str) -> Result<Option<Conn>, LockError> {
+    let mut conn = Conn::open(settings, Use::Write)?;
+    let answer: Taken = conn.one(
+        sql("SELECT pg_try_advisory_lock(hashtextextended(?, 0))::int::bigint AS taken")
+            .bind(format!("draftwire node {node}")),
+    )?;
+    Ok((answer.taken == 1).then_some(conn))
 }

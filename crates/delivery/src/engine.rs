@@ -70,7 +70,8 @@ pub struct Engine {
     tenant: Tenant,
     stop: watch::Sender<Option<Duration>>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    _lock: NodeLock,
+    /// Given back when the engine is gone.
+    _lock: Arc<Mutex<NodeLock>>,
 }
 
 #[derive(diesel::QueryableByName)]
@@ -131,7 +132,7 @@ impl Engine {
     ) -> Result<Self, EngineError> {
         let wanted = check_all(subscriptions, settings)
             .map_err(|(name, cause)| EngineError::Subscription { name, cause })?;
-        let lock = database.lock_node(&settings.node_name)?;
+        let lock = Arc::new(Mutex::new(database.lock_node(&settings.node_name)?));
         let clock = Arc::new(DatabaseClock::default());
         let lease = Duration::from_secs(settings.lease_seconds.max(LEASE_SECONDS_MIN).into());
         let node = Node {
@@ -178,6 +179,7 @@ impl Engine {
             in_flight_max: settings.attempts_in_flight_max.max(1),
             enabled: settings.enabled,
             node,
+            lock: Arc::clone(&lock),
             lease,
             entered_at,
         };

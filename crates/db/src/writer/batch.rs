@@ -1,5 +1,6 @@
 //! One writer thread: draws what is waiting, runs it in one transaction, answers after the commit.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use super::queue::{Failure, Portion, Signal, Source};
 use super::tx::Tx;
 use super::{Counters, lock};
-use crate::conn::Conn;
+use crate::conn::{Backend, Conn};
 use crate::database::Database;
 use crate::error::{DbError, DbErrorKind};
 
@@ -107,20 +108,36 @@ impl Shard {
         if let Err(error) = ran {
             return Err(Abort::Undone(undo(&mut self.conn, error)));
         }
+        let backend = conn.backend();
         if let Err(error) = conn.end("COMMIT") {
-            return Err(if error.kind == DbErrorKind::Lost {
-                Abort::Unknown(error)
-            } else {
+            return Err(if was_refused(backend, &error) {
                 Abort::Undone(undo(&mut self.conn, error))
+            } else {
+                Abort::Unknown(error)
             });
         }
         let jobs: usize = portions.iter().map(|p| p.len()).sum();
         self.counters.commits.fetch_add(1, Ordering::Relaxed);
         self.counters.jobs.fetch_add(jobs as u64, Ordering::Relaxed);
         for effect in effects {
-            effect();
+            // The commit stands: a defect in an effect must not cost the callers their answer.
+            if catch_unwind(AssertUnwindSafe(effect)).is_err() {
+                tracing::error!("an effect of a committed write panicked");
+            }
         }
         Ok(())
+    }
+}
+
+/// Whether a failed COMMIT surely wrote nothing. SQLite says what it did; of PostgreSQL only the server's
+/// own refusals are sure, anything else may have been lost on the way back.
+fn was_refused(backend: Backend, error: &DbError) -> bool {
+    match backend {
+        Backend::Sqlite => true,
+        Backend::Postgres => matches!(
+            error.kind,
+            DbErrorKind::Retry | DbErrorKind::Unique(_) | DbErrorKind::Full
+        ),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a full disk and a lost server do to a batch: no false yes, nothing half written, and work again after.
 
-use db::{Lane, TxError, WriteError, Writer, WriterSettings, sql};
+use db::{Lane, LockError, TxError, WriteError, Writer, WriterSettings, sql};
 use diesel::sql_types::BigInt;
 use futures_util::future::join_all;
 use testkit::TempDb;
@@ -87,4 +87,51 @@ async fn a_lost_server_refuses_the_batch_and_is_found_again() {
     assert_eq!(rows(&database), 0);
     good(3).await.expect("the writer connects again");
     assert_eq!(rows(&database), 1);
+}
+
+/// The session that holds a node's name ends on the server: the name is taken again, or said to be lost.
+#[test]
+fn a_lost_name_is_taken_again_unless_another_has_it() {
+    let temp = TempDb::postgres();
+    let database = open(&temp);
+    let mut lock = database.lock_node("node-1").unwrap();
+    assert!(matches!(
+        database.lock_node("node-1"),
+        Err(LockError::Held { .. })
+    ));
+    let end_the_holder = || {
+        let ended = database.connect().unwrap().execute(sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid() AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        ));
+        ended.unwrap();
+    };
+    end_the_holder();
+    lock.renew().expect("nobody else has taken it");
+    assert!(matches!(
+        database.lock_node("node-1"),
+        Err(LockError::Held { .. })
+    ));
+    end_the_holder();
+    let thief = std::iter::repeat_with(|| database.lock_node("node-1"))
+        .take(100)
+        .inspect(|_| std::thread::sleep(std::time::Duration::from_millis(10)))
+        .find_map(Result::ok);
+    assert!(
+        thief.is_some(),
+        "the name is free once its session has ended"
+    );
+    assert!(matches!(lock.renew(), Err(LockError::Held { .. })));
+}
+
+/// A second process on one SQLite file is refused; the name is free again once the first is gone.
+#[test]
+fn a_file_has_one_owner() {
+    let temp = TempDb::sqlite();
+    let database = open(&temp);
+    let mut lock = database.lock_node("node-1").unwrap();
+    lock.renew().unwrap();
+    let refused = database.lock_node("node-2").err().unwrap().to_string();
+    assert!(refused.contains("another process"), "{refused}");
+    drop(lock);
+    database.lock_node("node-2").unwrap();
 }

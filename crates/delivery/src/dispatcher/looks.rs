@@ -1,7 +1,7 @@
 //! Looks into the database: tasks of the dispatcher that take what is due, renew the lease, compare the
 //! table with memory. Each says itself how it ended; none touches the dispatcher's state.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use db::{Clock, DbError, Lane, TxError, WriteError};
 use tokio::time::Instant;
@@ -56,6 +56,12 @@ pub(super) async fn take(context: Arc<Context>, endpoint_id: i64, limit: usize) 
 
 pub(super) async fn renew(context: Arc<Context>) -> Look {
     let started = Instant::now();
+    if !still_ours(&context).await {
+        return Look::Renewed {
+            started,
+            renewed: None,
+        };
+    }
     let (clock, node) = (Arc::clone(&context.clock), context.node.clone());
     let renewed = context
         .in_tx("renew the lease", move |conn| {
@@ -66,6 +72,22 @@ pub(super) async fn renew(context: Arc<Context>) -> Look {
         })
         .await;
     Look::Renewed { started, renewed }
+}
+
+/// Whether no other process has this node's name; without it the lease is left to run out.
+async fn still_ours(context: &Arc<Context>) -> bool {
+    let lock = Arc::clone(&context.lock);
+    let renewed = tokio::task::spawn_blocking(move || {
+        lock.lock().unwrap_or_else(PoisonError::into_inner).renew()
+    });
+    match renewed.await {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::error!(%error, "this node's name cannot be held");
+            false
+        }
+        Err(_panicked) => false,
+    }
 }
 
 /// Finds what is due in the table, and which rows say that they are ours.

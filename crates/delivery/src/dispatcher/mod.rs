@@ -8,11 +8,11 @@ mod turns;
 mod waiting;
 mod work_loop;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use contract::{Event, Profile};
-use db::{Database, DatabaseClock, Submitter, Writer};
+use db::{Database, DatabaseClock, NodeLock, Submitter, Writer};
 use tokio::sync::mpsc;
 
 use crate::endpoint::Endpoint;
@@ -38,6 +38,8 @@ pub(crate) struct Context {
     /// False: nothing is sent; only the lease is kept.
     pub(crate) enabled: bool,
     pub(crate) node: Node,
+    /// The node's name, proved again at every heartbeat.
+    pub(crate) lock: Arc<Mutex<NodeLock>>,
     pub(crate) lease: Duration,
     /// When the lease began.
     pub(crate) entered_at: Instant,
