@@ -33,7 +33,7 @@ pub(crate) async fn run(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
     let first = args.load(&[])?;
     telemetry::init(&first.section("log")?)?;
     let ingest_listener = bind("ingest", &first.section::<String>("ingest.listen")?)?;
-    let receiver_listener = bind("receiver", &first.section::<String>("receiver.listen")?)?;
+    let receiver_listener = ReceiverSettings::load(&first)?.bind()?;
     let addresses = Addresses {
         ingest: ingest_listener.local_addr()?,
         receiver: receiver_listener.local_addr()?,

@@ -11,9 +11,15 @@ pub(crate) fn line(text: impl AsRef<str>) -> io::Result<()> {
     }
 }
 
-/// Why the program ends, with the causes behind it.
-pub(crate) fn failure(cause: &anyhow::Error) {
-    eprintln!("draftwire: {cause:#}");
+/// Why the program ends, with the causes behind it that have not been named yet.
+pub(crate) fn failure(error: &anyhow::Error) {
+    let mut sentence = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !sentence.contains(&cause) {
+            sentence.push_str(&format!(": {cause}"));
+        }
+    }
+    eprintln!("draftwire: {sentence}");
 }
 
 /// A length or a thickness without needless digits.
