@@ -14,8 +14,8 @@ use service::{Settings, Shutdown, bind, stop_on_signal, telemetry};
 
 use crate::cli::SettingsArgs;
 use crate::report::{figure, line};
-use crate::single::stopping;
 use crate::samples;
+use crate::single::stopping;
 
 /// The receiver's name for this ingest service, and ingest's name for this receiver.
 const SOURCE: &str = "draftwire";
@@ -45,7 +45,11 @@ pub(crate) async fn run(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
 
     let shutdown = Shutdown::new();
     let receiver_shutdown = Shutdown::new();
-    let receiver = receiver::run(receiver_settings, receiver_listener, receiver_shutdown.clone());
+    let receiver = receiver::run(
+        receiver_settings,
+        receiver_listener,
+        receiver_shutdown.clone(),
+    );
     let ingest = async {
         let service = Ingest::start(ingest_settings).await?;
         let empty = service.is_empty().await?;
@@ -113,12 +117,21 @@ async fn welcome(addresses: &Addresses, empty: bool, data_dir: &Path) -> anyhow:
         ingest.upload(&paths, &UploadOptions::default()).await?;
         until_delivered(&ingest).await?;
         line("\nIngested the bundled samples:")?;
-        for file in ingest.files(&FileQuery::default()).await?.items.iter().rev() {
+        for file in ingest
+            .files(&FileQuery::default())
+            .await?
+            .items
+            .iter()
+            .rev()
+        {
             line(format!("  {}", described(file)))?;
         }
     }
     let files = ingest.files(&FileQuery::default()).await?.total;
-    let known = receiver.design_files(&DesignFileQuery::default()).await?.total;
+    let known = receiver
+        .design_files(&DesignFileQuery::default())
+        .await?
+        .total;
     line(format!(
         "\ningest    http://{}    {files} files\nreceiver  http://{}    {known} design files",
         addresses.ingest, addresses.receiver
@@ -149,7 +162,9 @@ async fn until_delivered(ingest: &Client) -> anyhow::Result<()> {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     });
-    waited.await.context("the samples were not delivered in time")?
+    waited
+        .await
+        .context("the samples were not delivered in time")?
 }
 
 /// One line about a file: what it is called and what it is.
@@ -160,6 +175,7 @@ fn described(file: &FileRecord) -> String {
         file.original_filename.as_deref().unwrap_or_default(),
         file.material.clone().unwrap_or_else(unknown),
         file.thickness_mm.map_or_else(unknown, figure),
-        file.quantity.map_or_else(unknown, |quantity| quantity.to_string()),
+        file.quantity
+            .map_or_else(unknown, |quantity| quantity.to_string()),
     )
 }

@@ -51,13 +51,17 @@ impl SettingsArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the ingest service alone: uploads, extraction, webhooks out
-    #[command(after_help = "Subscriptions come from [ingest.delivery.subscriptions.<name>] in the settings: \
-        url, events, profile, secret. See config/ingest.example.toml.")]
+    #[command(
+        after_help = "Subscriptions come from [ingest.delivery.subscriptions.<name>] in the settings: \
+        url, events, profile, secret. See config/ingest.example.toml."
+    )]
     Ingest,
     /// Run the receiver alone: webhooks in, design files and activity
-    #[command(after_help = "Who may send comes from [sources.<name>] in the settings: profile, secrets. \
+    #[command(
+        after_help = "Who may send comes from [sources.<name>] in the settings: profile, secrets. \
         The sender's URL is http://<receiver.listen>/webhooks/<name>/event. \
-        See config/receiver.example.toml.")]
+        See config/receiver.example.toml."
+    )]
     Receiver,
     /// Send files to a running ingest service
     Upload(UploadArgs),
@@ -69,7 +73,9 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Exit code 0 when every file was taken in, 1 when one was refused or could not be read.")]
+#[command(
+    after_help = "Exit code 0 when every file was taken in, 1 when one was refused or could not be read."
+)]
 pub(crate) struct UploadArgs {
     /// Files to send
     #[arg(required = true, value_name = "FILE")]

@@ -103,15 +103,30 @@ fn rows(extraction: &Extraction) -> Vec<(&'static str, String)> {
     let values = [
         ("part", facts.part_name.as_ref().map(|f| f.value.clone())),
         ("material", facts.material.as_ref().map(|f| f.value.clone())),
-        ("thickness", mm(facts.thickness_mm.as_ref().map(|f| f.value))),
-        ("quantity", facts.quantity.as_ref().map(|f| f.value.to_string())),
-        ("project", facts.project_code.as_ref().map(|f| f.value.to_string())),
-        ("size", size.map(|(w, h)| format!("{} x {} mm", figure(w), figure(h)))),
+        (
+            "thickness",
+            mm(facts.thickness_mm.as_ref().map(|f| f.value)),
+        ),
+        (
+            "quantity",
+            facts.quantity.as_ref().map(|f| f.value.to_string()),
+        ),
+        (
+            "project",
+            facts.project_code.as_ref().map(|f| f.value.to_string()),
+        ),
+        (
+            "size",
+            size.map(|(w, h)| format!("{} x {} mm", figure(w), figure(h))),
+        ),
         ("cut length", mm(summary.cut_length_mm)),
         ("pierces", summary.pierces.map(|count| count.to_string())),
         ("holes", (!holes.is_empty()).then_some(holes)),
         ("confidence", Some(figure(extraction.confidence_score))),
-        ("to check", (!summary.needs_review.is_empty()).then(|| summary.needs_review.join(", "))),
+        (
+            "to check",
+            (!summary.needs_review.is_empty()).then(|| summary.needs_review.join(", ")),
+        ),
     ];
     values
         .into_iter()

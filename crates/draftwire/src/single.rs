@@ -33,7 +33,10 @@ pub(crate) async fn receiver(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
     let listener = settings.bind()?;
     let shutdown = Shutdown::new();
     let (served, signals) = tokio::join!(
-        stopping(receiver::run(settings, listener, shutdown.clone()), &shutdown),
+        stopping(
+            receiver::run(settings, listener, shutdown.clone()),
+            &shutdown
+        ),
         stop_on_signal(shutdown.clone()),
     );
     signals.context("signals cannot be heard")?;

@@ -45,17 +45,24 @@ fn print(result: &UploadResult, json: bool) -> anyhow::Result<()> {
         line(serde_json::to_string(result)?)?;
         return Ok(());
     }
-    let id = result.ingest_id.map_or_else(String::new, |id| format!("#{id} "));
+    let id = result
+        .ingest_id
+        .map_or_else(String::new, |id| format!("#{id} "));
     let said = match (&result.error, &result.metadata) {
         (Some(error), _) => error.clone(),
         (None, Some(facts)) => {
             let thickness = facts.thickness_mm.map(|mm| format!("{} mm", figure(mm)));
             let quantity = facts.quantity.map(|quantity| format!("x{quantity}"));
-            [facts.part_name.clone(), facts.material.clone(), thickness, quantity]
-                .into_iter()
-                .flatten()
-                .collect::<Vec<_>>()
-                .join(", ")
+            [
+                facts.part_name.clone(),
+                facts.material.clone(),
+                thickness,
+                quantity,
+            ]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(", ")
         }
         (None, None) => "taken in".to_owned(),
     };

@@ -12,6 +12,8 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use serde::Serialize;
 
+use crate::get;
+
 /// Time for one dependency to prove that it works.
 const CHECK_TIME_MAX: Duration = Duration::from_secs(2);
 
@@ -93,8 +95,8 @@ impl Health {
     pub fn routes(&self, routes: &mut web::ServiceConfig) {
         let (alive, ready) = (self.clone(), self.clone());
         routes
-            .service(web::resource("/health").get(move || alive.clone().health()))
-            .service(web::resource("/ready").get(move || ready.clone().ready()));
+            .service(web::resource("/health").route(get().to(move || alive.clone().health())))
+            .service(web::resource("/ready").route(get().to(move || ready.clone().ready())));
     }
 
     async fn health(self) -> HttpResponse {

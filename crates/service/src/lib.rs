@@ -30,6 +30,7 @@
 //! ```
 
 pub mod health;
+mod hosts;
 mod input;
 mod listen;
 mod observe;
@@ -40,11 +41,12 @@ mod settings;
 mod shutdown;
 pub mod telemetry;
 
+pub use hosts::Hosts;
 pub use input::{BodyLimits, Form, Json, Query};
 pub use listen::{ListenError, bind, refuse_open_bind};
 pub use observe::{RequestId, observe};
 pub use problem::{Code, Problem};
 pub use runner::{Ending, Runner};
-pub use server::{ServerLimits, app, serve};
+pub use server::{ServerLimits, app, get, serve};
 pub use settings::{Fault, SecretText, Settings, SettingsError, mask_credentials};
 pub use shutdown::{Shutdown, stop_on_signal};

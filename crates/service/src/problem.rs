@@ -66,6 +66,7 @@ codes! {
     UnsupportedMediaType = 415, "unsupported_media_type", "This content type is not accepted";
     UnsupportedKind = 415, "unsupported_kind", "This kind of file is not accepted";
     RangeNotSatisfiable = 416, "range_not_satisfiable", "The range lies outside the content";
+    Misdirected = 421, "misdirected", "This service does not answer to that name";
     InvalidField = 422, "invalid_field", "A field has an unusable value";
     TooManyRequests = 429, "too_many_requests", "Too many requests";
     Internal = 500, "internal", "Something unexpected happened";

@@ -8,11 +8,11 @@ use std::time::Duration;
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::middleware::from_fn;
-use actix_web::{App, Error, HttpResponse, HttpServer, web};
+use actix_web::middleware::{NormalizePath, from_fn};
+use actix_web::{App, Error, HttpResponse, HttpServer, Route, guard, web};
 use serde::Deserialize;
 
-use crate::{BodyLimits, Shutdown, observe};
+use crate::{BodyLimits, Shutdown, hosts, observe};
 
 /// The `[ingest.http]` and `[receiver.http]` sections.
 #[derive(Debug, Clone, Deserialize)]
@@ -43,7 +43,8 @@ impl ServerLimits {
 }
 
 /// The application that [`serve`] runs, for tests too: `routes` inside [`observe`], body limits set,
-/// problems for unknown paths and wrong methods.
+/// problems for unknown paths and wrong methods, a slash at a path's end ignored, foreign [`crate::Hosts`]
+/// refused.
 ///
 /// Only a `web::resource` answers a wrong method with 405; a bare `routes.route(…)` answers 404.
 pub fn app<F>(
@@ -67,7 +68,14 @@ where
         .app_data(limits)
         .configure(routes)
         .default_service(web::to(unknown_path))
+        .wrap(from_fn(hosts::check))
+        .wrap(NormalizePath::trim())
         .wrap(from_fn(observe))
+}
+
+/// A route for GET, and for HEAD with it, which answers the same without the body.
+pub fn get() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
 /// Serves `routes` on `listener` until `shutdown` is triggered; then accepts no more, lets the requests

@@ -193,10 +193,7 @@ mod tests {
             ("ingst", "ingest"),
             ("delivery.enabled", "ingest.delivery.enabled"),
             ("log.lvl", "log.level"),
-            (
-                "ingest.delivery.retention",
-                "ingest.delivery.retention_days",
-            ),
+            ("ingest.delivery.lease", "ingest.delivery.lease_seconds"),
             ("sources.shop.secret", "sources.shop.secrets"),
             ("sources.shop.tolerance", "sources.shop.tolerance_seconds"),
         ] {

@@ -76,7 +76,8 @@ fn the_built_in_defaults_are_a_configuration() {
         assert!(settings.section::<ServerLimits>(http).is_ok(), "{http}");
     }
     let log: LogSettings = settings.section("log").unwrap();
-    assert_eq!((log.level.as_str(), log.format), ("info", LogFormat::Human));
+    let level = log.level.as_str();
+    assert_eq!((level, log.format), ("info,access=warn", LogFormat::Human));
     let sources: BTreeMap<String, Source> = settings.section("sources").unwrap();
     assert!(sources.is_empty(), "{sources:?}");
     let none = "ingest.delivery.subscriptions";
@@ -369,7 +370,7 @@ fn the_printed_configuration_is_toml_names_layers_and_shows_no_secret() {
         Some("postgres://u:***@db/x")
     );
     assert_eq!(parsed["ingest"]["listen"].as_str(), Some("127.0.0.1:8081"));
-    assert_eq!(parsed["receiver"]["encryption_key"].as_str(), Some(""));
+    assert_eq!(parsed["ingest"]["encryption_key"].as_str(), Some("***"));
     assert_eq!(
         parsed["ingest"]["extraction"]["confidence_threshold"].as_float(),
         Some(0.7)
