@@ -109,6 +109,8 @@ where
         .max_connections(connections)
         .keep_alive(Duration::from_secs(keep_alive))
         .client_request_timeout(Duration::from_secs(head))
+        // Head and body of an answer may leave apart: the body must not wait for the head's receipt.
+        .tcp_nodelay(true)
         .shutdown_timeout(
             grace
                 .as_millis()

@@ -1,3 +1,5 @@
+//! What names of shops say, row by row, and what no name may do.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Which of several statements about a file wins, and that every file gets facts.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,0 +1,18 @@
+//! Both services on real ports, end to end, on both databases; and the rules of the house.
+//!
+//! `cfg(test)` says nothing new to the compiler; it lets clippy allow `unwrap` in the helpers too.
+
+#[cfg(test)]
+mod crashes;
+#[cfg(test)]
+mod designs;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod house;
+#[cfg(test)]
+mod latency;
+#[cfg(test)]
+mod repeats;
+#[cfg(test)]
+mod start;

@@ -1,0 +1,207 @@
+//! One command in an empty folder: what it says, what it makes, how it ends, and what it refuses.
+
+use std::path::Path;
+use std::time::Duration;
+
+use client::{Client, DesignFileQuery, FileQuery};
+use e2e::process::{Process, free_port, run};
+use e2e::turns;
+use tempfile::tempdir;
+
+const SAMPLES: u64 = 10;
+/// Time for the samples to be taken in and known.
+const SUMMARY_TIME_MAX: Duration = Duration::from_secs(20);
+const STOP_TIME_MAX: Duration = Duration::from_secs(10);
+/// A second start, with everything there, on a busy machine and in a debug build.
+const SECOND_START_MAX: Duration = Duration::from_secs(3);
+
+struct Both {
+    process: Process,
+    ingest: Client,
+    receiver: Client,
+}
+
+impl Both {
+    fn new() -> Self {
+        let (ingest, receiver) = (free_port(), free_port());
+        let arguments = [
+            "--set".to_owned(),
+            format!("ingest.listen=127.0.0.1:{ingest}"),
+            "--set".to_owned(),
+            format!("receiver.listen=127.0.0.1:{receiver}"),
+        ];
+        let client = |port| Client::new(&format!("http://127.0.0.1:{port}"), None).unwrap();
+        Self {
+            process: Process::new(arguments.to_vec(), ingest, tempdir().unwrap()),
+            ingest: client(ingest),
+            receiver: client(receiver),
+        }
+    }
+
+    /// Waits for the last line of the `count`th summary.
+    async fn summary(&self, count: usize) -> String {
+        let waited = async {
+            loop {
+                let output = self.process.output();
+                if output.matches("Ctrl-C stops both.").count() >= count {
+                    return output;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let output = tokio::time::timeout(SUMMARY_TIME_MAX, waited).await;
+        output.expect("the summary comes")
+    }
+
+    /// Files at ingest, design files at the receiver.
+    async fn counts(&self) -> (u64, u64) {
+        let files = self.ingest.files(&FileQuery::default()).await.unwrap();
+        let known = self
+            .receiver
+            .design_files(&DesignFileQuery::default())
+            .await
+            .unwrap();
+        (files.total, known.total)
+    }
+
+    async fn stop(&mut self) {
+        let (status, time) = self.process.stop().await;
+        assert_eq!(status.code(), Some(0), "{}", self.process.log());
+        assert!(time < STOP_TIME_MAX, "{time:?}");
+        println!("stopped within {time:.0?}");
+    }
+}
+
+#[tokio::test]
+async fn one_command_starts_everything_and_a_second_start_repeats_nothing() {
+    let _turn = turns::alone().await;
+    let mut both = Both::new();
+    both.process.start();
+    println!(
+        "first start: healthy after {:.0?}",
+        both.process.healthy().await
+    );
+    let output = both.summary(1).await;
+    assert!(output.contains("Ingested the bundled samples"), "{output}");
+    assert!(
+        output.contains("10 files") && output.contains("10 design files"),
+        "{output}"
+    );
+    assert!(output.contains("curl -F files=@part.dxf"), "{output}");
+    assert_eq!(both.counts().await, (SAMPLES, SAMPLES));
+    both.stop().await;
+
+    both.process.start();
+    let healthy = both.process.healthy().await;
+    println!("second start: healthy after {healthy:.0?}");
+    assert!(healthy < SECOND_START_MAX);
+    let output = both.summary(2).await;
+    assert_eq!(
+        output.matches("Ingested the bundled samples").count(),
+        1,
+        "{output}"
+    );
+    assert_eq!(both.counts().await, (SAMPLES, SAMPLES));
+    let deliveries = both.ingest.queue_stats().await.unwrap();
+    assert_eq!((deliveries.completed, deliveries.pending), (2 * SAMPLES, 0));
+    both.stop().await;
+}
+
+#[tokio::test]
+async fn a_folder_and_a_port_belong_to_one_process() {
+    let _turn = turns::beside_others().await;
+    let mut both = Both::new();
+    both.process.start();
+    both.summary(1).await;
+    let folder = both.process.folder();
+    let address = both.process.url().replace("http://", "");
+    let same_port = format!("ingest.listen={address}");
+    refused(&["--set", &same_port], folder, &[&address, "ingest.listen"]);
+    let other_ports = [
+        "--set",
+        "ingest.listen=127.0.0.1:0",
+        "--set",
+        "receiver.listen=127.0.0.1:0",
+    ];
+    refused(&other_ports, folder, &["in use by another process", "node"]);
+    assert_eq!(both.counts().await, (SAMPLES, SAMPLES));
+    both.stop().await;
+}
+
+#[tokio::test]
+async fn a_port_that_others_can_reach_needs_auth() {
+    let _turn = turns::beside_others().await;
+    let folder = tempdir().unwrap();
+    let open = |section| format!("{section}.listen=0.0.0.0:{}", free_port());
+    let near = |section| format!("{section}.listen=127.0.0.1:{}", free_port());
+    let says = |section| [format!("{section}.auth = true"), "127.0.0.1".to_owned()];
+    for section in ["ingest", "receiver"] {
+        let [auth, loopback] = says(section);
+        refused(
+            &["--set", &open(section), section],
+            folder.path(),
+            &[&auth, &loopback],
+        );
+    }
+    let arguments = ["--set", &open("ingest"), "--set", &near("receiver")];
+    refused(&arguments, folder.path(), &[&says("ingest")[0]]);
+    let arguments = ["--set", &near("ingest"), "--set", &open("receiver")];
+    refused(&arguments, folder.path(), &[&says("receiver")[0]]);
+}
+
+#[test]
+fn a_mistyped_key_is_named_with_the_nearest() {
+    let folder = tempdir().unwrap();
+    let wrong = ["--set", "ingest.lisen=127.0.0.1:0", "ingest"];
+    refused(&wrong, folder.path(), &["ingest.lisen", "ingest.listen"]);
+    std::fs::write(
+        folder.path().join("draftwire.toml"),
+        "[receiver]\nlissten = \"x\"\n",
+    )
+    .unwrap();
+    let said = ["draftwire.toml", "receiver.lissten", "receiver.listen"];
+    refused(&["receiver"], folder.path(), &said);
+    refused(&[], folder.path(), &said);
+}
+
+/// Refused at once, with one sentence that names all of `said`.
+#[track_caller]
+fn refused(arguments: &[&str], folder: &Path, said: &[&str]) {
+    let ended = run(arguments, folder);
+    assert_eq!(ended.status.code(), Some(1), "{arguments:?}: {ended:?}");
+    let sentence = ended
+        .errors
+        .lines()
+        .find(|line| line.starts_with("draftwire: "));
+    let sentence = sentence.unwrap_or_else(|| unreachable!("no sentence: {ended:?}"));
+    for part in said {
+        assert!(sentence.contains(part), "{part:?} is not in {sentence:?}");
+    }
+}
+
+#[test]
+fn printed_settings_show_no_secret() {
+    let folder = tempdir().unwrap();
+    let secrets = [
+        "ingest.encryption_key=hidden1",
+        "receiver.database.url=postgres://someone:hidden2@127.0.0.1/parts",
+        "ingest.database.url=postgres://someone:hidden3@127.0.0.1/files",
+        "sources.shop.secrets=hidden4-of-shop,hidden5-of-shop",
+        "ingest.delivery.subscriptions.shop.secret=hidden6-of-shop",
+        "ingest.delivery.subscriptions.shop.headers.authorization=hidden7",
+    ];
+    let mut arguments = vec!["--print-config"];
+    arguments.extend(secrets.iter().flat_map(|secret| ["--set", secret]));
+    let ended = run(&arguments, folder.path());
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    assert!(!ended.output.contains("hidden"), "{}", ended.output);
+    let shown = [
+        "[ingest.database]",
+        "someone",
+        "[sources.shop]",
+        "grace_seconds",
+    ];
+    for part in shown {
+        assert!(ended.output.contains(part), "{part} in {}", ended.output);
+    }
+}
