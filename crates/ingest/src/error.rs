@@ -9,6 +9,7 @@ pub(crate) enum Refusal {
     NotFound(i64),
     Deleted(i64),
     Busy(i64),
+    WrongMode { id: i64, kind: String },
 }
 
 impl From<Refusal> for Problem {
@@ -19,6 +20,10 @@ impl From<Refusal> for Problem {
             Refusal::Busy(id) => Self::conflict(format!(
                 "file {id} is being extracted: wait until its status is completed or failed"
             )),
+            Refusal::WrongMode { id, kind } => Self::invalid_field(
+                "mode",
+                format!("the content of file {id} is {kind}; accepted are AUTO and {kind}"),
+            ),
         }
     }
 }
@@ -26,9 +31,10 @@ impl From<Refusal> for Problem {
 pub(crate) fn of_write<R: Into<Problem>>(error: WriteError<R>) -> Problem {
     match error {
         WriteError::Refused(refusal) => refusal.into(),
-        WriteError::Busy => {
-            Problem::unavailable("too much is waiting to be written", "the writer's queue is full")
-        }
+        WriteError::Busy => Problem::unavailable(
+            "too much is waiting to be written",
+            "the writer's queue is full",
+        ),
         WriteError::Unavailable(cause) => {
             Problem::unavailable("the database cannot be written now", cause)
         }

@@ -1,12 +1,15 @@
 //! One uploaded file becomes a record: told apart from what is there already, named, stored and announced,
 //! in one transaction. Nothing is recorded of what is refused.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use contract::FileEventKind;
 use db::{Conn, DbError, Lane, Tx, TxError, TxResult, WriteError};
 use extract::facts::{CallerFacts, Facts, Hints, settle};
 use extract::{Kind, Mode, sniff};
+use ring::digest::{Context, SHA256};
+use service::{Code, Problem};
 
 use crate::error::{of_read, of_write};
 use crate::events::Extra;
@@ -15,15 +18,14 @@ use crate::names::Names;
 use crate::service_state::ServiceState;
 use crate::settings::KindLimits;
 use crate::storage::{BlobKey, Staged};
-use crate::store::{self, FileRow, NewFile, Sameness};
-use service::{Code, Problem};
+use crate::store::{self, FileRow, NewFile};
 
 /// How often an upload takes a new generation because the old bytes are being removed.
 const GENERATIONS_MAX: usize = 5;
 
 /// A file as it arrived.
 pub(crate) struct Arrived {
-    pub(crate) original_name: String,
+    /// The name it was sent under, made harmless.
     pub(crate) clean_name: String,
     pub(crate) staged: Staged,
 }
@@ -33,9 +35,9 @@ pub(crate) struct Arrived {
 pub(crate) enum FileRefusal {
     #[error("the file is empty")]
     Empty,
-    #[error("a {kind} may have at most {max} bytes ({setting})")]
+    #[error("a {kind} file may have at most {max} bytes ({setting})")]
     TooLarge {
-        kind: String,
+        kind: &'static str,
         max: u64,
         setting: &'static str,
     },
@@ -43,16 +45,16 @@ pub(crate) enum FileRefusal {
         "the content is no DXF, LightBurn, PDF, spreadsheet, image, text, Word or ZIP file, whatever its name says"
     )]
     NoKind,
-    #[error("the content is {found}, but mode asks for {asked}: send it with mode=AUTO or mode={found}")]
+    #[error(
+        "the content is {found}, but mode asks for {asked}: send it with mode=AUTO or mode={found}"
+    )]
     WrongMode { asked: Kind, found: Kind },
-    #[error("a request may hold at most {max} files (ingest.files_per_request_max)")]
-    TooMany { max: usize },
 }
 
 impl FileRefusal {
     pub(crate) const fn code(&self) -> Code {
         match self {
-            Self::TooLarge { .. } | Self::TooMany { .. } => Code::FileTooLarge,
+            Self::TooLarge { .. } => Code::FileTooLarge,
             Self::NoKind | Self::WrongMode { .. } => Code::UnsupportedKind,
             Self::Empty => Code::InvalidField,
         }
@@ -83,11 +85,7 @@ pub(crate) fn admit(
     {
         return Err(FileRefusal::WrongMode { asked, found: kind });
     }
-    let (setting, max) = limits.of(kind);
-    if staged.size > max {
-        let kind = format!("{kind} file");
-        return Err(FileRefusal::TooLarge { kind, max, setting });
-    }
+    limits.hold(kind, staged.size)?;
     Ok(Admitted {
         kind,
         mime: sniffed.mime,
@@ -106,12 +104,12 @@ pub(crate) struct TakenIn {
 /// Everything a transaction needs, which may run several times.
 struct Intake {
     state: Arc<ServiceState>,
-    original_name: String,
     clean_name: String,
     caller: String,
+    identity: [u8; 32],
     facts: Facts,
     admitted: Admitted,
-    mode: String,
+    mode: &'static str,
     key: BlobKey,
     size: i64,
 }
@@ -121,51 +119,76 @@ pub(crate) async fn take_in(
     state: &Arc<ServiceState>,
     arrived: Arrived,
     admitted: Admitted,
-    mode: &str,
+    mode: &'static str,
     caller: &CallerFacts,
 ) -> Result<TakenIn, Problem> {
-    let Arrived {
-        original_name,
-        clean_name,
-        staged,
-    } = arrived;
+    let Arrived { clean_name, staged } = arrived;
     let facts = settle(caller, &clean_name, &Hints::default(), &state.rules).facts;
-    let mut warnings = Vec::new();
-    if admitted.extension_disagrees {
-        warnings.push(format!(
-            "the name's extension belongs to another kind; the content is {}",
-            admitted.kind
-        ));
-    }
+    let caller = caller.canonical();
+    let identity = identity(&staged.sha256, &clean_name, &caller);
+    // What would take the same version is written in turn: so is, for its name, what would be the same.
+    let names = Names::of(&facts, &clean_name, admitted.kind, &state.rules);
+    let mut order = DefaultHasher::new();
+    (names.project_code(), names.base_name()).hash(&mut order);
+    let order = order.finish();
     for _ in 0..GENERATIONS_MAX {
         let key = keep(state, &staged).await?;
         let mut intake = Intake {
             state: Arc::clone(state),
-            original_name: original_name.clone(),
             clean_name: clean_name.clone(),
-            caller: caller.canonical(),
+            caller: caller.clone(),
+            identity,
             facts: facts.clone(),
             admitted,
-            mode: mode.to_owned(),
+            mode,
             key,
             size: i64::try_from(staged.size).unwrap_or(i64::MAX),
         };
-        let order = u64::from_be_bytes(first_eight(&key.sha256));
         let (writer, tenant) = (&state.writer, state.tenant().id);
-        let recorded = writer.with_tx(Lane::Interactive, tenant, order, move |tx| intake.record(tx));
+        let recorded = writer.with_tx(Lane::Interactive, tenant, order, move |tx| {
+            intake.record(tx)
+        });
         match recorded.await {
             Ok((row, repeat)) => {
+                let warnings = warnings(admitted);
                 return Ok(TakenIn {
                     row,
                     repeat,
                     warnings,
                 });
             }
-            Err(WriteError::Refused(BeingRemoved)) => {}
+            // Kept after the removal, they would stay for ever.
+            Err(WriteError::Refused(BeingRemoved)) => {
+                state.storage.remove(key).await.map_err(unstorable)?;
+            }
             Err(error) => return Err(of_write(error)),
         }
     }
     Err(BeingRemoved.into())
+}
+
+fn warnings(admitted: Admitted) -> Vec<String> {
+    let disagrees = admitted.extension_disagrees.then(|| {
+        format!(
+            "the name's extension belongs to another kind; the content is {}",
+            admitted.kind
+        )
+    });
+    disagrees.into_iter().collect()
+}
+
+/// Two uploads are the same only if bytes, name and caller's facts are. Client and project follow from
+/// these; what is read in the file later does not count, nor does what is corrected.
+fn identity(sha256: &[u8; 32], clean_name: &str, caller: &str) -> [u8; 32] {
+    let mut hash = Context::new(&SHA256);
+    hash.update(sha256);
+    hash.update(clean_name.as_bytes());
+    // In no cleaned name: where it ends is clear.
+    hash.update(&[0]);
+    hash.update(caller.as_bytes());
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(hash.finish().as_ref());
+    bytes
 }
 
 /// The bytes are on disk under the generation that is live now.
@@ -174,10 +197,12 @@ async fn keep(state: &ServiceState, staged: &Staged) -> Result<BlobKey, Problem>
     let read = move |conn: &mut Conn| store::live_generation(conn, &sha256);
     let generation = state.database.reads().run(read).await.map_err(of_read)?;
     let key = BlobKey { sha256, generation };
-    state.storage.keep(staged, key).await.map_err(|cause| {
-        Problem::unavailable("the file cannot be stored now", cause)
-    })?;
+    state.storage.keep(staged, key).await.map_err(unstorable)?;
     Ok(key)
+}
+
+pub(crate) fn unstorable(cause: std::io::Error) -> Problem {
+    Problem::unavailable("the file cannot be stored now", cause)
 }
 
 /// The bytes met their removal: they need another generation.
@@ -200,7 +225,8 @@ impl Intake {
         if !store::mark_used(tx, self.key, self.size, now_ms)? {
             return Err(TxError::Refused(BeingRemoved));
         }
-        if let Some(row) = store::same(tx.conn(), &self.sameness())? {
+        let tenant_id = state.tenant().id;
+        if let Some(row) = store::same(tx.conn(), tenant_id, &self.identity)? {
             return Ok((row, true));
         }
         let seat = state.queue.seat();
@@ -213,52 +239,32 @@ impl Intake {
         Ok((row, false))
     }
 
-    fn sameness(&self) -> Sameness<'_> {
-        Sameness {
-            tenant_id: self.state.tenant().id,
-            client_code: self.facts.client_code.as_ref().map(|f| f.value.as_str()),
-            project_code: self.facts.project_code.as_ref().map(|f| f.value.as_str()),
-            sha256: &self.key.sha256,
-            clean_name: &self.clean_name,
-            caller_facts: &self.caller,
-        }
-    }
-
     fn insert(&self, tx: &mut Tx<'_>, owned: bool, now_ms: i64) -> Result<FileRow, DbError> {
         let state = &*self.state;
-        let names = Names::of(
-            &self.facts,
-            &self.clean_name,
-            self.admitted.kind,
-            &state.rules,
-        );
-        let key = self.sameness();
+        let (facts, kind, sha256) = (&self.facts, self.admitted.kind, &self.key.sha256);
+        let names = Names::of(facts, &self.clean_name, kind, &state.rules);
+        let tenant_id = state.tenant().id;
         let version = store::free_version(
             tx.conn(),
-            key.tenant_id,
-            key.project_code,
+            tenant_id,
+            names.project_code(),
             names.base_name(),
             names.stated_version(),
             0,
         )?;
-        let duplicate_of = store::first_with(tx.conn(), key.tenant_id, &self.key.sha256)?;
-        let facts = &self.facts;
         let new = NewFile {
-            key,
-            original_name: &self.original_name,
-            stored_name: &names.stored(version),
-            kind: self.admitted.kind.name(),
-            mime_type: self.admitted.mime,
-            mode: &self.mode,
-            size_bytes: self.size,
+            tenant_id,
+            identity: &self.identity,
+            sha256,
             generation: self.key.generation,
-            duplicate_of,
-            part_name: facts.part_name.as_ref().map(|f| f.value.as_str()),
-            material: facts.material.as_ref().map(|f| f.value.as_str()),
-            thickness_mm: facts.thickness_mm.as_ref().map(|f| f.value),
-            quantity: facts.quantity.as_ref().map(|f| f.value.into()),
-            base_name: names.base_name(),
-            version,
+            size_bytes: self.size,
+            clean_name: &self.clean_name,
+            caller_facts: &self.caller,
+            kind: kind.name(),
+            mime_type: self.admitted.mime,
+            mode: self.mode,
+            duplicate_of: store::first_with(tx.conn(), tenant_id, sha256)?,
+            known: &names.known(version),
             owner: owned.then_some(state.node_id),
             now_ms,
         };
@@ -276,12 +282,6 @@ pub(crate) fn hand_over(
     let (queue, row) = (state.queue.clone(), row.clone());
     tx.after_commit(move || match seat {
         Some(seat) => queue.put(seat, row),
-        None => queue.look(),
+        None => queue.overflow(),
     });
-}
-
-fn first_eight(hash: &[u8; 32]) -> [u8; 8] {
-    let mut first = [0; 8];
-    first.copy_from_slice(hash.split_at(8).0);
-    first
 }

@@ -1,11 +1,15 @@
 //! The route table of the ingest service, read top to bottom.
 
-use actix_web::web::{ServiceConfig, delete, get, post, resource};
+use actix_web::web::{PathConfig, ServiceConfig, delete, post, resource};
+use service::{Problem, get};
 
 use crate::api::{extract, files, ingest, platform, service_card};
 
 pub(crate) fn routes(routes: &mut ServiceConfig) {
     routes
+        .app_data(PathConfig::default().error_handler(|_, _| {
+            Problem::not_found("a file whose id is not a whole number").into()
+        }))
         .service(resource("/").route(get().to(service_card::card)))
         .service(resource("/ingest").route(post().to(ingest::upload)))
         .service(resource("/ingest/{id}").route(get().to(ingest::record)))
@@ -16,6 +20,7 @@ pub(crate) fn routes(routes: &mut ServiceConfig) {
                 .route(delete().to(files::remove)),
         )
         .service(resource("/files/{id}/metadata").route(get().to(files::metadata)))
+        .service(resource("/files/{id}/versions").route(get().to(files::versions)))
         .service(resource("/files/{id}/content").route(get().to(files::content)))
         .service(resource("/files/{id}/re-extract").route(post().to(extract::again)))
         .service(resource("/extract/{id}").route(post().to(extract::again)))

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use db::{Clock, Database, Writer};
 use delivery::Tenant;
 use extract::facts::Rules;
+use service::Shutdown;
+use tokio::sync::Notify;
 
 use crate::events::FileEvents;
 use crate::extraction::Queue;
@@ -21,6 +23,10 @@ pub(crate) struct ServiceState {
     pub(crate) events: FileEvents,
     pub(crate) queue: Queue,
     pub(crate) waiters: Waiters,
+    /// Rung when bytes have been marked for removal.
+    pub(crate) removals: Notify,
+    /// Triggered as soon as the service is told to stop: nobody waits any longer.
+    pub(crate) stopping: Shutdown,
     pub(crate) rules: Arc<Rules>,
     pub(crate) uploads: UploadLimits,
     pub(crate) limits: KindLimits,

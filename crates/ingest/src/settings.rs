@@ -1,13 +1,15 @@
 //! The `[ingest]` settings, as one struct per section.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use db::{DatabaseSection, DatabaseSettings, UrlError, WriterSettings};
 use delivery::{DeliverySettings, SubscriptionSettings};
 use extract::Kind;
 use serde::Deserialize;
-use service::{SecretText, ServerLimits, Settings, SettingsError};
+use service::{SecretText, ServerLimits, Settings, SettingsError, mask_credentials};
+
+use crate::intake::FileRefusal;
 
 /// Everything the service needs to know before it starts.
 #[derive(Debug, Clone)]
@@ -38,6 +40,9 @@ pub struct UploadLimits {
     pub request_body_bytes_max: u64,
     pub files_per_request_max: usize,
     pub form_field_bytes_max: usize,
+    /// Time for a whole upload to arrive, and the longest pause in it.
+    pub upload_seconds_max: u64,
+    pub upload_pause_seconds_max: u64,
 }
 
 /// Largest file of each kind, in bytes.
@@ -51,12 +56,24 @@ pub struct KindLimits {
     pub text_bytes_max: u64,
     pub word_bytes_max: u64,
     pub zip_bytes_max: u64,
-    pub file_name_bytes_max: usize,
 }
 
 impl KindLimits {
+    /// Refuses more bytes than a file of this kind may have.
+    pub(crate) fn hold(&self, kind: Kind, bytes: u64) -> Result<(), FileRefusal> {
+        let (setting, max) = self.of(kind);
+        match bytes > max {
+            true => Err(FileRefusal::TooLarge {
+                kind: kind.name(),
+                max,
+                setting,
+            }),
+            false => Ok(()),
+        }
+    }
+
     /// The setting's name and value for a kind.
-    pub(crate) fn of(&self, kind: Kind) -> (&'static str, u64) {
+    fn of(&self, kind: Kind) -> (&'static str, u64) {
         match kind {
             Kind::Dxf => ("ingest.limits.dxf_bytes_max", self.dxf_bytes_max),
             Kind::Lightburn => ("ingest.limits.lbrn2_bytes_max", self.lbrn2_bytes_max),
@@ -67,15 +84,6 @@ impl KindLimits {
             Kind::Word => ("ingest.limits.word_bytes_max", self.word_bytes_max),
             Kind::Archive => ("ingest.limits.zip_bytes_max", self.zip_bytes_max),
         }
-    }
-
-    /// No file may be larger than this, whatever its kind.
-    pub(crate) fn largest(&self) -> u64 {
-        Kind::ALL
-            .into_iter()
-            .map(|kind| self.of(kind).1)
-            .max()
-            .unwrap_or_default()
     }
 }
 
@@ -130,6 +138,10 @@ pub enum SettingsFault {
     Settings(#[from] SettingsError),
     #[error("ingest.database.url: {0}")]
     Url(#[from] UrlError),
+    #[error(
+        "ingest.storage.url = {0:?} is no folder: give a path, file:///path, or nothing for <data_dir>/files"
+    )]
+    Storage(String),
 }
 
 impl IngestSettings {
@@ -151,10 +163,7 @@ impl IngestSettings {
             limits: settings.section("ingest.limits")?,
             writer: database.writer(),
             database: database.database(&data_dir.join("ingest.sqlite3"))?,
-            files_dir: match storage.as_str() {
-                "" => data_dir.join("files"),
-                folder => PathBuf::from(folder.strip_prefix("file://").unwrap_or(folder)),
-            },
+            files_dir: files_dir(&storage, &data_dir)?,
             extraction: settings.section("ingest.extraction")?,
             delivery: settings.section("ingest.delivery")?,
             subscriptions: subscriptions(settings)?,
@@ -166,6 +175,14 @@ impl IngestSettings {
             listen,
             data_dir,
         })
+    }
+}
+
+fn files_dir(url: &str, data_dir: &Path) -> Result<PathBuf, SettingsFault> {
+    match url.strip_prefix("file://").unwrap_or(url) {
+        "" => Ok(data_dir.join("files")),
+        other if other.contains("://") => Err(SettingsFault::Storage(mask_credentials(other))),
+        folder => Ok(PathBuf::from(folder)),
     }
 }
 

@@ -3,17 +3,20 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::web::{Data, ServiceConfig};
-use db::{Database, DbError, EmbeddedMigrations, Migrations, Writer, embed_migrations, sql};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use db::{Database, DbError, Migrations, Writer, embed_migrations, sql};
 use delivery::{Engine, EngineError, Vault, VaultError};
 use extract::facts::Rules;
 use service::health::{Check, Health};
-use service::{ListenError, Runner, Shutdown, refuse_open_bind};
+use service::{Hosts, ListenError, Runner, Shutdown, refuse_open_bind};
+use tokio::sync::Notify;
 
 use crate::events::FileEvents;
-use crate::extraction::{self, Jobs, Program, Queue};
+use crate::extraction::{self, Program, Queue};
 use crate::keys;
 use crate::remove;
 use crate::routes::routes;
@@ -22,23 +25,25 @@ use crate::settings::IngestSettings;
 use crate::storage::Storage;
 use crate::waiters::Waiters;
 
-const SQLITE: EmbeddedMigrations = embed_migrations!("../../migrations/ingest/sqlite");
-const POSTGRES: EmbeddedMigrations = embed_migrations!("../../migrations/ingest/postgres");
+/// The tables, in all their steps.
+pub(crate) const MIGRATIONS: Migrations = Migrations {
+    sqlite: embed_migrations!("../../migrations/ingest/sqlite"),
+    postgres: embed_migrations!("../../migrations/ingest/postgres"),
+};
 
 /// Why the service did not start, or had to stop.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error(transparent)]
     Listen(#[from] ListenError),
-    #[error("ingest.auth: keys are not available in this version: set it to false and listen on 127.0.0.1")]
+    #[error(
+        "ingest.auth: keys are not available in this version: set it to false and listen on 127.0.0.1"
+    )]
     AuthMissing,
     #[error("the database {url} cannot be opened: {cause}")]
     Database { url: String, cause: DbError },
     #[error("{path}: {cause}")]
-    Files {
-        path: String,
-        cause: std::io::Error,
-    },
+    Files { path: String, cause: std::io::Error },
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error("ingest.encryption_key: {0}")]
@@ -50,6 +55,9 @@ pub enum StartError {
     #[error("the server stopped: {0}")]
     Server(std::io::Error),
 }
+
+/// What workers and deliveries get to end even if requests took all the grace.
+const GRACE_MIN: Duration = Duration::from_secs(1);
 
 /// The service, ready to answer.
 pub struct Ingest {
@@ -84,13 +92,10 @@ impl Ingest {
         let engine = engine.await?;
         let (queue, jobs) = Queue::new(settings.extraction.queue_files_max);
         let state = Arc::new(state(&settings, database, writer, &engine, queue)?);
-        let failed = |cause| StartError::Database {
-            url: state.database.url().to_string(),
-            cause,
-        };
-        remove::finish_removals(&state).await.map_err(failed)?;
-        let runner = Runner::new(Shutdown::new());
-        start_extraction(&runner, &state, &jobs, &program, &settings)?;
+        let runner = Runner::new(state.stopping.clone());
+        extraction::spawn(&runner, &state, &jobs, &program, &settings.extraction)?;
+        let sweep = remove::sweep(Arc::clone(&state), state.stopping.clone());
+        runner.spawn("removals", sweep);
         Ok(Self {
             health: health(&state),
             state,
@@ -100,25 +105,43 @@ impl Ingest {
         })
     }
 
-    /// Answers on `listener` until `shutdown` is triggered, then stops everything in order.
+    /// Answers on `listener` until `shutdown` is triggered or a part of the service fails, then stops
+    /// everything in order, all within the grace.
     ///
     /// # Errors
     /// [`StartError::Server`] when the listener fails.
     pub async fn serve(self, listener: TcpListener, shutdown: Shutdown) -> Result<(), StartError> {
         let grace = Duration::from_secs(self.settings.grace_seconds);
         let (state, health) = (Arc::clone(&self.state), self.health.clone());
+        let hosts = Hosts::loopback_and(&self.settings.public_url);
         let app = move |config: &mut ServiceConfig| {
             config.app_data(Data::new(Arc::clone(&state)));
+            config.app_data(hosts.clone());
             health.routes(config);
             routes(config);
         };
-        let http = self.settings.http.clone();
-        let served = service::serve(listener, app, http, grace, shutdown).await;
-        self.stop(grace).await;
+        let (http, stopping) = (self.settings.http.clone(), self.state.stopping.clone());
+        let served = async {
+            let served = service::serve(listener, app, http, grace, shutdown.clone()).await;
+            shutdown.trigger();
+            served
+        };
+        let told = async {
+            tokio::select! {
+                () = shutdown.triggered() => {}
+                () = stopping.triggered() => {}
+            }
+            shutdown.trigger();
+            stopping.trigger();
+            Instant::now()
+        };
+        let (served, told_at) = tokio::join!(served, told);
+        self.stop(grace.saturating_sub(told_at.elapsed()).max(GRACE_MIN))
+            .await;
         served.map_err(StartError::Server)
     }
 
-    /// Workers finish the file they read, deliveries under way end, everything else is given back.
+    /// Files being read are left to the next start, deliveries under way end, everything else is given back.
     pub async fn stop(self, grace: Duration) {
         drop(self.runner.stop(grace).await);
         let (engine, writer) = (self.engine, self.state.writer.clone());
@@ -131,7 +154,7 @@ impl Ingest {
         }
     }
 
-    /// How many files there are, whatever their state.
+    /// Whether no file was ever taken in.
     ///
     /// # Errors
     /// [`DbError`].
@@ -149,12 +172,8 @@ impl Ingest {
 }
 
 fn open_database(settings: &IngestSettings) -> Result<Database, StartError> {
-    let migrations = Migrations {
-        sqlite: SQLITE,
-        postgres: POSTGRES,
-    };
     let url = settings.database.url.to_string();
-    Database::open(settings.database.clone(), migrations)
+    Database::open(settings.database.clone(), MIGRATIONS)
         .map_err(|cause| StartError::Database { url, cause })
 }
 
@@ -166,7 +185,8 @@ fn state(
     queue: Queue,
 ) -> Result<ServiceState, StartError> {
     let root = &settings.files_dir;
-    let storage = Storage::open(root, engine.node_id()).map_err(|cause| StartError::Files {
+    let node_name = &settings.delivery.node_name;
+    let storage = Storage::open(root, node_name).map_err(|cause| StartError::Files {
         path: root.display().to_string(),
         cause,
     })?;
@@ -186,22 +206,13 @@ fn state(
         },
         queue,
         waiters: Waiters::default(),
+        removals: Notify::new(),
+        stopping: Shutdown::new(),
         rules: Arc::new(rules),
         uploads: settings.uploads,
         limits: settings.limits,
         node_id: engine.node_id(),
     })
-}
-
-fn start_extraction(
-    runner: &Runner,
-    state: &Arc<ServiceState>,
-    jobs: &Jobs,
-    program: &Program,
-    settings: &IngestSettings,
-) -> Result<(), StartError> {
-    let extraction = &settings.extraction;
-    Ok(extraction::spawn(runner, state, jobs, program, extraction)?)
 }
 
 fn health(state: &Arc<ServiceState>) -> Health {
@@ -220,29 +231,17 @@ fn health(state: &Arc<ServiceState>) -> Health {
     Health::new("draftwire-ingest", env!("CARGO_PKG_VERSION"), checks)
 }
 
-/// The configured key (64 hex characters), else one made beside the database at the first start.
+/// The configured key (Base64 of 32 bytes), else one made beside the database at the first start.
 fn encryption_key(settings: &IngestSettings) -> Result<Vec<u8>, StartError> {
     let configured = settings.encryption_key.expose();
     if !configured.is_empty() {
-        return unhex(configured).ok_or(StartError::Vault(VaultError::Key));
+        return BASE64
+            .decode(configured)
+            .map_err(|_not_base64| StartError::Vault(VaultError::Key));
     }
     let path = settings.data_dir.join("ingest.key");
     keys::encryption_key(&path).map_err(|cause| StartError::Files {
         path: path.display().to_string(),
         cause,
-    })
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> = text
-        .chars()
-        .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
-        .collect::<Option<_>>()?;
-    let pairs = digits.chunks_exact(2);
-    pairs.remainder().is_empty().then(|| {
-        digits
-            .chunks_exact(2)
-            .filter_map(|pair| Some(pair.first()? << 4 | pair.last()?))
-            .collect()
     })
 }

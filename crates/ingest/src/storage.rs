@@ -1,12 +1,12 @@
 //! Bytes on disk: staged while they arrive, then kept under their hash. What a 2xx speaks of has been
-//! fsynced, file and folder, before the transaction that names it.
+//! fsynced, file and folder, before the transaction that names it. Never overwrites bytes that are kept.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ring::digest::{Context, SHA256};
+use ring::digest::{Context, SHA256, digest};
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 
@@ -20,7 +20,8 @@ pub(crate) struct BlobKey {
 /// Files below one folder.
 #[derive(Clone)]
 pub(crate) struct Storage {
-    root: Arc<PathBuf>,
+    blobs: Arc<PathBuf>,
+    staging: Arc<PathBuf>,
     next_staged: Arc<AtomicU64>,
 }
 
@@ -55,29 +56,38 @@ impl Drop for StagedPath {
 }
 
 impl Storage {
-    /// Makes the folders; removes what an earlier run of this service left unfinished. The caller holds
-    /// the node's lock.
-    pub(crate) fn open(root: &Path, node_id: i64) -> io::Result<Self> {
-        let staging = root.join("staging");
+    /// Makes the folders; removes what an earlier run of this node left half uploaded. The caller holds the
+    /// node's lock, so that nobody writes there.
+    pub(crate) fn open(root: &Path, node_name: &str) -> io::Result<Self> {
+        let blobs = root.join("blobs");
+        for first_byte in 0..=u8::MAX {
+            std::fs::create_dir_all(blobs.join(hex(&[first_byte])))?;
+        }
+        // Nodes may share the root, and a node's name may not be fit for a path.
+        let node = hex(digest(&SHA256, node_name.as_bytes()).as_ref());
+        let staging = root.join("staging").join(node);
         std::fs::create_dir_all(&staging)?;
-        std::fs::create_dir_all(root.join("blobs"))?;
         for entry in std::fs::read_dir(&staging)? {
-            let path = entry?.path();
-            if std::fs::metadata(&path)?.modified()?.elapsed().is_ok_and(|age| age > STALE) {
-                std::fs::remove_file(path)?;
-            }
+            std::fs::remove_file(entry?.path())?;
+        }
+        for folder in [&blobs, root] {
+            std::fs::File::open(folder)?.sync_all()?;
         }
         Ok(Self {
-            root: Arc::new(root.to_owned()),
-            // Two nodes that share a folder must not meet.
-            next_staged: Arc::new(AtomicU64::new(node_id.unsigned_abs() << 20)),
+            blobs: Arc::new(blobs),
+            staging: Arc::new(staging),
+            next_staged: Arc::default(),
         })
     }
 
     pub(crate) async fn stage(&self) -> io::Result<Staging> {
         let number = self.next_staged.fetch_add(1, Ordering::Relaxed);
-        let path = self.root.join("staging").join(format!("{number:020}"));
-        let file = File::options().write(true).create_new(true).open(&path).await?;
+        let path = self.staging.join(number.to_string());
+        let file = File::options()
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .await?;
         Ok(Staging {
             path: StagedPath(path),
             file,
@@ -87,32 +97,28 @@ impl Storage {
         })
     }
 
-    /// Puts staged bytes under their name. Bytes that are there already are the same ones.
+    /// Puts staged bytes under their name. Bytes that are there already are the same ones, but whoever put
+    /// them there may not have come to the fsync of the folder yet.
     pub(crate) async fn keep(&self, staged: &Staged, key: BlobKey) -> io::Result<()> {
-        let (from, to) = (staged.path.0.clone(), self.path(key));
+        let (from, folder, to) = (staged.path.0.clone(), self.folder(key), self.path(key));
         blocking(move || {
-            let folder = to.parent().unwrap_or(&to).to_owned();
-            let new_folder = !folder.exists();
-            std::fs::create_dir_all(&folder)?;
             match std::fs::hard_link(&from, &to) {
-                Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+                Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {}
                 linked => linked?,
             }
-            std::fs::File::open(&folder)?.sync_all()?;
-            if new_folder && let Some(parent) = folder.parent() {
-                std::fs::File::open(parent)?.sync_all()?;
-            }
-            Ok(())
+            std::fs::File::open(folder)?.sync_all()
         })
         .await
     }
 
     /// Where the bytes are.
     pub(crate) fn path(&self, key: BlobKey) -> PathBuf {
-        let name = hex(&key.sha256);
-        let folder: String = name.chars().take(2).collect();
-        let file = format!("{name}-{}", key.generation);
-        self.root.join("blobs").join(folder).join(file)
+        let file = format!("{}-{}", hex(&key.sha256), key.generation);
+        self.folder(key).join(file)
+    }
+
+    fn folder(&self, key: BlobKey) -> PathBuf {
+        self.blobs.join(hex(key.sha256.split_at(1).0))
     }
 
     /// Removes stored bytes; bytes that are gone already are no error.
@@ -132,9 +138,6 @@ impl Storage {
         staging.finish().await.map(drop)
     }
 }
-
-/// Age at which a staged upload has surely been given up.
-const STALE: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 
 impl Staging {
     pub(crate) async fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
@@ -179,10 +182,12 @@ async fn blocking<T: Send + 'static>(
 
 /// Lower-case hex.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        for nibble in [byte >> 4, byte & 15] {
-            text.push(char::from_digit(nibble.into(), 16).unwrap_or('0'));
-        }
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            for nibble in [byte >> 4, byte & 15] {
+                text.push(char::from_digit(nibble.into(), 16).unwrap_or('0'));
+            }
+            text
+        })
 }

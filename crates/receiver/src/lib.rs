@@ -14,6 +14,4 @@ mod store;
 
 pub use error::StartError;
 pub use receiver::{Receiver, run};
-pub use settings::{
-    ReceiverSection, ReceiverSettings, SourceSettings, UnknownProject,
-};
+pub use settings::{ReceiverSection, ReceiverSettings, SourceSettings, UnknownProject};

@@ -71,7 +71,7 @@ impl From<&FileRow> for Record {
             needs_review: review.and_then(|text| RawValue::from_string(text).ok()),
             error_code: row.error_code.clone(),
             error_message: row.error_message.clone(),
-            retry_count: (row.tries - 1).max(0),
+            retry_count: row.tries,
             is_deleted: row.state() == State::Deleted,
             created_at: format_ms(row.created_at_ms),
             updated_at: format_ms(row.updated_at_ms),
@@ -108,7 +108,7 @@ pub(crate) fn taken(
     duplicate: bool,
     warnings: &[String],
 ) -> Value {
-    let mut result = json!({
+    json!({
         "success": true,
         "ingest_id": row.id,
         "filename": row.clean_name,
@@ -122,20 +122,24 @@ pub(crate) fn taken(
         "duplicate": duplicate,
         "warnings": warnings,
         "error": row.error_message,
-    });
-    if let (Some(code), Some(result)) = (&row.error_code, result.as_object_mut()) {
-        result.insert("error_code".into(), json!(code));
-    }
-    result
+        "error_code": row.error_code,
+    })
 }
 
-/// The place of a file that was not taken in.
+/// The place of a file that was not taken in: the same keys, with nothing known.
 pub(crate) fn refused(filename: &str, code: &str, message: &str) -> Value {
     json!({
         "success": false,
         "ingest_id": null,
         "filename": filename,
+        "normalized_filename": null,
+        "file_path": null,
+        "detected_type": null,
         "status": "refused",
+        "confidence_score": null,
+        "metadata": null,
+        "duplicate_of": null,
+        "duplicate": false,
         "warnings": [],
         "error": message,
         "error_code": code,

@@ -1,20 +1,22 @@
 //! `POST /files/{id}/re-extract` and `POST /extract/{id}`: have a file read again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path, Payload};
-use db::{Lane, TxError};
-use futures_util::StreamExt;
+use db::{Lane, Tx, TxError, TxResult};
+use extract::Mode;
 use serde::Deserialize;
 use serde_json::json;
-use service::{Problem, Query};
+use service::{Code, Problem, Query};
 
 use super::ingest::{mode_name, read_mode};
+use super::multipart::too_slow;
 use crate::error::{Refusal, of_write};
 use crate::intake::hand_over;
 use crate::service_state::{ServiceState, file_key};
-use crate::store::{self, State};
+use crate::store::{self, FileRow, State};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,32 +31,17 @@ pub(crate) async fn again(
     body: Payload,
 ) -> Result<HttpResponse, Problem> {
     let form = form_mode(&state, body).await?;
-    let mode = match query.mode.as_deref().or(form.as_deref()) {
+    let mode = match query.mode.or(form) {
         None => None,
-        text => Some(mode_name(read_mode(text)?)),
+        text => Some(read_mode(text.as_deref())?),
     };
     let (shared, file_id, tenant_id) = (Arc::clone(&state), *id, state.tenant().id);
-    let started = state
-        .writer
-        .with_tx(Lane::Interactive, tenant_id, file_key(file_id), move |tx| {
-            let seat = shared.queue.seat();
-            let owner = seat.is_some().then_some(shared.node_id);
-            let now_ms = shared.clock.now_ms();
-            match store::restart(tx, tenant_id, file_id, mode, owner, now_ms)? {
-                Some(row) => {
-                    hand_over(tx, &shared, seat, &row);
-                    Ok(row)
-                }
-                None => {
-                    let row = store::get(tx.conn(), tenant_id, file_id)?;
-                    Err(TxError::Refused(match row.map(|row| row.state()) {
-                        None => Refusal::NotFound(file_id),
-                        Some(State::Deleted) => Refusal::Deleted(file_id),
-                        Some(_) => Refusal::Busy(file_id),
-                    }))
-                }
-            }
-        });
+    let started =
+        state
+            .writer
+            .with_tx(Lane::Interactive, tenant_id, file_key(file_id), move |tx| {
+                restart(tx, &shared, file_id, mode)
+            });
     let row = started.await.map_err(of_write)?;
     Ok(HttpResponse::Accepted().json(json!({
         "success": true,
@@ -64,18 +51,53 @@ pub(crate) async fn again(
     })))
 }
 
-/// `mode=…` in a form body, as older clients send it; any other body says nothing.
-async fn form_mode(state: &ServiceState, mut body: Payload) -> Result<Option<String>, Problem> {
-    let max = state.uploads.form_field_bytes_max;
-    let mut bytes = Vec::new();
-    while let Some(chunk) = body.next().await {
-        let chunk = chunk.map_err(|cause| Problem::invalid_field("body", cause.to_string()))?;
-        bytes.extend_from_slice(&chunk);
-        if bytes.len() > max {
-            let message = format!("at most {max} bytes (ingest.form_field_bytes_max)");
-            return Err(Problem::invalid_field("body", message));
-        }
+fn restart(
+    tx: &mut Tx<'_>,
+    state: &Arc<ServiceState>,
+    id: i64,
+    mode: Option<Mode>,
+) -> TxResult<FileRow, Refusal> {
+    let tenant_id = state.tenant().id;
+    let refuse = |refusal| Err(TxError::Refused(refusal));
+    let Some(row) = store::get(tx.conn(), tenant_id, id)? else {
+        return refuse(Refusal::NotFound(id));
+    };
+    if row.state() == State::Deleted {
+        return refuse(Refusal::Deleted(id));
     }
+    if let Some(Mode::As(kind)) = mode
+        && kind.name() != row.kind
+    {
+        let kind = row.kind;
+        return refuse(Refusal::WrongMode { id, kind });
+    }
+    let seat = state.queue.seat();
+    let (owner, now_ms) = (
+        seat.is_some().then_some(state.node_id),
+        state.clock.now_ms(),
+    );
+    match store::restart(tx, tenant_id, id, mode.map(mode_name), owner, now_ms)? {
+        Some(row) => {
+            hand_over(tx, state, seat, &row);
+            Ok(row)
+        }
+        None => refuse(Refusal::Busy(id)),
+    }
+}
+
+/// `mode=…` in a form body, as older clients send it; any other body says nothing.
+async fn form_mode(state: &ServiceState, body: Payload) -> Result<Option<String>, Problem> {
+    let max = state.uploads.form_field_bytes_max;
+    let pause = Duration::from_secs(state.uploads.upload_pause_seconds_max);
+    let bytes = match tokio::time::timeout(pause, body.to_bytes_limited(max)).await {
+        Ok(Ok(Ok(bytes))) => bytes,
+        Ok(Ok(Err(cause))) => return Err(Problem::new(Code::BadRequest, cause.to_string())),
+        Ok(Err(_too_large)) => {
+            let message = format!("the body may have {max} bytes (ingest.form_field_bytes_max)");
+            return Err(Problem::new(Code::BodyTooLarge, message));
+        }
+        Err(_elapsed) => return Err(too_slow("ingest.upload_pause_seconds_max", pause)),
+    };
     let text = String::from_utf8_lossy(&bytes);
     let mode = text.split('&').find_map(|pair| pair.strip_prefix("mode="));
     let multipart = || {

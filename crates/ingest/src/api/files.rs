@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use actix_web::body::SizedStream;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::web::{Bytes, Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use db::Conn;
-use serde::Deserialize;
+use extract::Kind;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use service::{Code, Problem, Query};
 use tokio::io::AsyncReadExt;
@@ -18,7 +20,7 @@ use super::answer::{self, Record};
 use crate::error::of_read;
 use crate::remove;
 use crate::service_state::ServiceState;
-use crate::storage::{BlobKey, hex};
+use crate::storage::hex;
 use crate::store::{self, FileRow, Filter, Page, State};
 
 const LIMIT_USUAL: i64 = 100;
@@ -44,30 +46,23 @@ pub(crate) struct ListQuery {
 }
 
 impl ListQuery {
-    fn filter(&self) -> Result<Filter, Problem> {
-        let state = match self.status.as_deref() {
-            None => None,
-            Some(name) => Some(
-                State::ALL
-                    .into_iter()
-                    .find(|state| state.name() == name)
-                    .ok_or_else(|| {
-                        Problem::invalid_field(
-                            "status",
-                            "accepted are processing, completed, failed, deleted",
-                        )
-                    })?,
-            ),
+    fn filter(self) -> Result<Filter, Problem> {
+        // PostgreSQL takes no text with a NUL, and no file has one.
+        let text = |name: &'static str, value: Option<String>| match value {
+            Some(value) if value.contains('\0') => {
+                Err(Problem::invalid_field(name, "text without NUL characters"))
+            }
+            value => Ok(value),
         };
         Ok(Filter {
-            client_code: self.client_code.clone(),
-            project_code: self.project_code.clone(),
-            kind: self.file_type.clone(),
-            material: self.material.clone(),
+            client_code: text("client_code", self.client_code)?,
+            project_code: text("project_code", self.project_code)?,
+            kind: self.file_type.as_deref().map(kind).transpose()?,
+            material: text("material", self.material)?,
             thickness_mm: self.thickness_mm,
-            state,
+            state: self.status.as_deref().map(state).transpose()?,
             needs_review: self.needs_review,
-            text: self.q.clone(),
+            text: text("q", self.q)?,
             before_id: self.cursor,
         })
     }
@@ -86,12 +81,27 @@ impl ListQuery {
     }
 }
 
+fn kind(name: &str) -> Result<Kind, Problem> {
+    Kind::parse(name).ok_or_else(|| {
+        let names = Kind::ALL.map(Kind::name).join(", ");
+        Problem::invalid_field("file_type", format!("accepted are {names}"))
+    })
+}
+
+fn state(name: &str) -> Result<State, Problem> {
+    let found = State::ALL.into_iter().find(|state| state.name() == name);
+    found.ok_or_else(|| {
+        let names = State::ALL.map(State::name).join(", ");
+        Problem::invalid_field("status", format!("accepted are {names}"))
+    })
+}
+
 /// `GET /files`.
 pub(crate) async fn list(
     state: Data<Arc<ServiceState>>,
     Query(query): Query<ListQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let (filter, page, tenant_id) = (query.filter()?, query.page()?, state.tenant().id);
+    let (page, filter, tenant_id) = (query.page()?, query.filter()?, state.tenant().id);
     let read = move |conn: &mut Conn| store::list(conn, tenant_id, &filter, page);
     let (rows, total) = state.database.reads().run(read).await.map_err(of_read)?;
     let records: Vec<Record> = rows.iter().map(Record::from).collect();
@@ -137,6 +147,23 @@ pub(crate) async fn metadata(
     })))
 }
 
+/// `GET /files/{id}/versions`: the same part in the same project, newest first.
+pub(crate) async fn versions(
+    state: Data<Arc<ServiceState>>,
+    id: Path<i64>,
+) -> Result<HttpResponse, Problem> {
+    let row = find(&state, *id).await?;
+    let read = move |conn: &mut Conn| store::versions(conn, &row);
+    let rows = state.database.reads().run(read).await.map_err(of_read)?;
+    let items: Vec<Record> = rows.iter().map(Record::from).collect();
+    Ok(HttpResponse::Ok().json(json!({
+        "success": true,
+        "file_id": *id,
+        "total": items.len(),
+        "items": items,
+    })))
+}
+
 /// `GET /files/{id}/content`: the bytes as they came. Never shown in a browser as a page of ours.
 pub(crate) async fn content(
     request: HttpRequest,
@@ -145,18 +172,14 @@ pub(crate) async fn content(
 ) -> Result<HttpResponse, Problem> {
     let row = find(&state, *id).await?;
     let etag = format!("\"{}\"", hex(&row.sha256));
-    let known = request.headers().get("if-none-match");
-    if known.is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
-        return Ok(HttpResponse::NotModified().insert_header(("etag", etag)).finish());
+    if is_known(&request, &etag) {
+        return Ok(HttpResponse::NotModified()
+            .insert_header((ETAG, etag))
+            .finish());
     }
-    let key = BlobKey {
-        sha256: row
-            .sha256
-            .as_slice()
-            .try_into()
-            .map_err(|_length| Problem::internal("a stored hash is not 32 bytes"))?,
-        generation: row.generation,
-    };
+    let key = row
+        .blob_key()
+        .ok_or_else(|| Problem::internal("a stored hash is not 32 bytes"))?;
     let file = tokio::fs::File::open(state.storage.path(key))
         .await
         .map_err(|cause| Problem::internal(format!("file {}: {cause}", row.id)))?;
@@ -173,8 +196,18 @@ pub(crate) async fn content(
         .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'"))
         .insert_header((CACHE_CONTROL, "private, no-cache"))
-        .insert_header(("etag", etag))
+        .insert_header((ETAG, etag))
         .body(SizedStream::new(row.size_bytes.unsigned_abs(), bytes)))
+}
+
+/// Whether the client has these bytes already (RFC 9110, section 13.1.2: weak comparison).
+fn is_known(request: &HttpRequest, etag: &str) -> bool {
+    let known = request.headers().get_all(IF_NONE_MATCH);
+    known
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|known| known == "*" || known.trim_start_matches("W/") == etag)
 }
 
 /// An ASCII name for old clients, the true one beside it (RFC 6266).
@@ -198,8 +231,17 @@ fn attachment(name: &str) -> String {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RemoveQuery {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "yes_or_no")]
     hard_delete: bool,
+}
+
+/// `true`, `True` or `1`, as clients in other languages write it.
+fn yes_or_no<'de, D: Deserializer<'de>>(source: D) -> Result<bool, D::Error> {
+    match String::deserialize(source)?.to_ascii_lowercase().as_str() {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err(serde::de::Error::custom("accepted are true and false")),
+    }
 }
 
 /// `DELETE /files/{id}`.

@@ -8,7 +8,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use extract::Mode;
-use extract::facts::CallerFacts;
+use extract::facts::{CallerFacts, FactError};
 use serde::Deserialize;
 use serde_json::Value;
 use service::{Problem, Query};
@@ -33,6 +33,20 @@ pub(crate) struct UploadQuery {
     wait: Option<u64>,
 }
 
+impl UploadQuery {
+    fn wait(&self, state: &ServiceState) -> Result<Duration, Problem> {
+        match self.wait {
+            Some(seconds) if seconds > WAIT_SECONDS_MAX => {
+                let message = format!("seconds from 0 to {WAIT_SECONDS_MAX}");
+                Err(Problem::invalid_field("wait", message))
+            }
+            seconds => Ok(Duration::from_secs(
+                seconds.unwrap_or(state.uploads.wait_seconds),
+            )),
+        }
+    }
+}
+
 /// One file of the answer.
 enum Outcome {
     Taken {
@@ -46,18 +60,36 @@ enum Outcome {
     },
 }
 
+impl Outcome {
+    /// A file that could not be recorded now: with files before it that were, it is one bad result among
+    /// them; without, the whole request has failed and may be sent again.
+    fn of(name: &str, problem: Problem, before: &[Self]) -> Result<Self, Problem> {
+        if !before
+            .iter()
+            .any(|outcome| matches!(outcome, Self::Taken { .. }))
+        {
+            return Err(problem);
+        }
+        let code = problem.code();
+        Ok(Self::Refused {
+            status: code.status(),
+            body: answer::refused(name, code.as_str(), problem.detail()),
+        })
+    }
+}
+
 pub(crate) async fn upload(
     state: Data<Arc<ServiceState>>,
     Query(query): Query<UploadQuery>,
     body: Multipart,
 ) -> Result<HttpResponse, Problem> {
-    let seconds = query.wait.unwrap_or(state.uploads.wait_seconds);
-    let wait = Duration::from_secs(seconds.min(WAIT_SECONDS_MAX));
+    let wait = query.wait(&state)?;
     let upload = multipart::read(&state, body).await?;
     let (mode, caller) = understood(&state, &upload)?;
     let mut outcomes = Vec::with_capacity(upload.files.len());
     for part in upload.files {
-        outcomes.push(one(&state, part, mode, &caller).await?);
+        let outcome = one(&state, part, mode, &caller).await;
+        outcomes.push(outcome.or_else(|(name, problem)| Outcome::of(&name, problem, &outcomes))?);
     }
     let deadline = tokio::time::Instant::now() + wait;
     let mut status = refusal_of_all(&outcomes).unwrap_or(StatusCode::OK);
@@ -81,10 +113,7 @@ pub(crate) async fn record(
     Ok(HttpResponse::Ok().json(answer::Record::from(&row)))
 }
 
-fn understood(
-    state: &ServiceState,
-    upload: &Upload,
-) -> Result<(Mode, CallerFacts), Problem> {
+fn understood(state: &ServiceState, upload: &Upload) -> Result<(Mode, CallerFacts), Problem> {
     let mode = read_mode(upload.mode.as_deref())?;
     let caller = CallerFacts::parse(
         upload.client_code.as_deref(),
@@ -92,8 +121,15 @@ fn understood(
         upload.override_metadata.as_deref(),
         &state.rules,
     );
-    let caller =
-        caller.map_err(|cause| Problem::invalid_field("override_metadata", cause.to_string()))?;
+    let caller = caller.map_err(|cause| {
+        let field = match &cause {
+            FactError::NotAnObject { .. } | FactError::UnknownFact { .. } => "override_metadata",
+            FactError::Invalid { name, .. }
+            | FactError::Code { name, .. }
+            | FactError::Contradiction { name, .. } => *name,
+        };
+        Problem::invalid_field(field, cause.to_string())
+    })?;
     Ok((mode, caller))
 }
 
@@ -122,19 +158,21 @@ async fn one(
     part: Part,
     mode: Mode,
     caller: &CallerFacts,
-) -> Result<Outcome, Problem> {
+) -> Result<Outcome, (String, Problem)> {
     let admitted = part.arrived.and_then(|arrived| {
         let admitted = admit(&arrived, mode, &state.limits)?;
         Ok((arrived, admitted))
     });
     match admitted {
         Ok((arrived, admitted)) => {
-            let taken = take_in(state, arrived, admitted, mode_name(mode), caller).await?;
-            Ok(Outcome::Taken {
-                id: taken.row.id,
-                duplicate: taken.repeat,
-                warnings: taken.warnings,
-            })
+            let taken = take_in(state, arrived, admitted, mode_name(mode), caller).await;
+            taken
+                .map(|taken| Outcome::Taken {
+                    id: taken.row.id,
+                    duplicate: taken.repeat,
+                    warnings: taken.warnings,
+                })
+                .map_err(|problem| (part.name, problem))
         }
         Err(refusal) => {
             let code = refusal.code();
@@ -180,7 +218,7 @@ async fn settle(
     }
 }
 
-/// The row once its extraction has ended, or as it is at the deadline.
+/// The row once its extraction has ended, or as it is at the deadline or when the service stops.
 async fn until_done(
     state: &ServiceState,
     id: i64,
@@ -194,11 +232,16 @@ async fn until_done(
         let row = state.database.reads().run(read).await.map_err(of_read)?;
         let row = row.ok_or_else(|| Problem::not_found(format!("file {id}")))?;
         let now = tokio::time::Instant::now();
-        if row.state() != State::Processing || now >= deadline {
+        let stopping = state.stopping.is_triggered();
+        if row.state() != State::Processing || now >= deadline || stopping {
             return Ok(row);
         }
         let until = deadline.min(now + LOOK_AGAIN);
-        // Woken or not, the row tells.
-        drop(tokio::time::timeout_at(until, woken).await);
+        // Whatever ends the wait, the row tells.
+        tokio::select! {
+            () = woken => {}
+            () = tokio::time::sleep_until(until) => {}
+            () = state.stopping.triggered() => {}
+        }
     }
 }

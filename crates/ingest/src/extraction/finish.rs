@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use contract::{FileEventKind, ReExtractReason};
 use db::{DbError, Lane, Tx, TxError, WriteError};
-use extract::facts::{CallerFacts, Facts, Hints, settle};
 use extract::{Extraction, Kind};
 
 use crate::events::Extra;
@@ -51,89 +50,84 @@ fn record(
     before: &FileRow,
     found: &Found,
 ) -> Result<(), DbError> {
-    let done = completion(tx, state, before, found)?;
+    match found {
+        Found::Extraction(extraction) => record_extraction(tx, state, before, extraction),
+        Found::Failure { code, message } => {
+            let error = [code.as_str(), message.as_str(), STAGE];
+            let now_ms = state.clock.now_ms();
+            match store::fail(tx, before.id, before.claim, error, now_ms)? {
+                Some(after) => {
+                    let events = &state.events;
+                    events.publish(tx, FileEventKind::Failed, &after, Extra::default())
+                }
+                None => Ok(()),
+            }
+        }
+    }
+}
+
+/// Where files fail that were taken in.
+const STAGE: &str = "extraction";
+
+fn record_extraction(
+    tx: &mut Tx<'_>,
+    state: &ServiceState,
+    before: &FileRow,
+    extraction: &Extraction,
+) -> Result<(), DbError> {
+    let json = |cause: serde_json::Error| DbError::defect(cause.to_string());
+    let done = completion(tx, state, before, extraction)?;
     let now_ms = state.clock.now_ms();
     let Some(after) = store::complete(tx, before.id, before.claim, &done, now_ms)? else {
         return Ok(());
     };
-    let mut extra = Extra::default();
-    let mut kind = FileEventKind::Failed;
-    if let Found::Extraction(extraction) = found {
-        let json = |cause: serde_json::Error| DbError::defect(cause.to_string());
-        let text = serde_json::to_string(&**extraction).map_err(json)?;
-        store::put_extraction(tx, after.id, &text, now_ms)?;
-        extra.summary = Some(serde_json::to_string(&extraction.summary()).map_err(json)?);
-        kind = match before.task() {
-            Task::First => FileEventKind::Processed,
-            Task::Again => FileEventKind::ReExtracted,
-        };
-        if before.task() == Task::Again {
-            extra.changed = Some(changed(before, &after));
-            extra.reason = Some(ReExtractReason::ReExtracted);
-        }
-    }
+    let text = serde_json::to_string(extraction).map_err(json)?;
+    store::put_extraction(tx, after.id, &text, now_ms)?;
+    let summary = Some(serde_json::to_string(&extraction.summary()).map_err(json)?);
+    let again = before.task() == Task::Again;
+    let extra = Extra {
+        summary,
+        changed: again.then(|| changed(before, &after)),
+        reason: again.then_some(ReExtractReason::ReExtracted),
+        hard_delete: None,
+    };
+    let kind = match again {
+        true => FileEventKind::ReExtracted,
+        false => FileEventKind::Processed,
+    };
     state.events.publish(tx, kind, &after, extra)
 }
 
-/// The row's new columns. A file that could not be read keeps the facts that its name and its caller give.
+/// The row's new columns.
 fn completion(
     tx: &mut Tx<'_>,
     state: &ServiceState,
     before: &FileRow,
-    found: &Found,
+    extraction: &Extraction,
 ) -> Result<Completion, DbError> {
-    let (facts, confidence, review, error) = match found {
-        Found::Extraction(extraction) => (
-            extraction.facts.clone(),
-            extraction.confidence_score,
-            review_json(&extraction.needs_review)?,
-            None,
-        ),
-        Found::Failure { code, message } => {
-            let (facts, confidence) = named_facts(state, before)?;
-            let error = [code.clone(), message.clone(), "extraction".to_owned()];
-            (facts, confidence, None, Some(error))
-        }
-    };
     let kind = Kind::parse(&before.kind)
         .ok_or_else(|| DbError::defect(format!("file {} is of no known kind", before.id)))?;
-    let names = Names::of(&facts, &before.clean_name, kind, &state.rules);
-    let project_code = facts.project_code.as_ref().map(|fact| fact.value.to_string());
+    let names = Names::of(&extraction.facts, &before.clean_name, kind, &state.rules);
+    let project_code = names.project_code();
     let same_place =
-        project_code == before.project_code && names.base_name() == before.base_name;
+        project_code == before.project_code.as_deref() && names.base_name() == before.base_name;
     let version = if same_place {
         before.version
     } else {
         store::free_version(
             tx.conn(),
             before.tenant_id,
-            project_code.as_deref(),
+            project_code,
             names.base_name(),
             names.stated_version(),
             before.id,
         )?
     };
     Ok(Completion {
-        stored_name: names.stored(version),
-        client_code: facts.client_code.as_ref().map(|fact| fact.value.to_string()),
-        project_code,
-        part_name: facts.part_name.as_ref().map(|fact| fact.value.clone()),
-        material: facts.material.as_ref().map(|fact| fact.value.clone()),
-        thickness_mm: facts.thickness_mm.as_ref().map(|fact| fact.value),
-        quantity: facts.quantity.as_ref().map(|fact| fact.value.into()),
-        confidence_score: Some(confidence),
-        needs_review: review,
-        base_name: names.base_name().to_owned(),
-        version,
-        error,
+        known: names.known(version),
+        confidence_score: extraction.confidence_score,
+        needs_review: review_json(&extraction.needs_review)?,
     })
-}
-
-fn named_facts(state: &ServiceState, row: &FileRow) -> Result<(Facts, f64), DbError> {
-    let caller = CallerFacts::parse(None, None, Some(&row.caller_facts), &state.rules)
-        .map_err(|cause| DbError::defect(format!("file {}: {cause}", row.id)))?;
-    let settled = settle(&caller, &row.clean_name, &Hints::default(), &state.rules);
-    Ok((settled.facts, settled.confidence_score))
 }
 
 fn review_json(reviews: &[extract::facts::Review]) -> Result<Option<String>, DbError> {

@@ -10,5 +10,5 @@ mod worker;
 
 pub(crate) use pool::spawn;
 pub(crate) use process::{Program, ProgramError};
-pub(crate) use queue::{Jobs, Queue, Seat};
+pub(crate) use queue::{Queue, Seat};
 pub use worker::worker_main;

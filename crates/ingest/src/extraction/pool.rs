@@ -2,6 +2,7 @@
 //! Beside them one task brings in what waits in the table.
 
 use std::collections::HashSet;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,18 +10,20 @@ use db::{Lane, TxError, WriteError};
 use extract::Limits;
 use extract::facts::CallerFacts;
 use service::{Runner, Shutdown};
+use tokio::time::MissedTickBehavior;
 
 use super::finish::{Found, finish};
-use super::process::{Program, Verdict, Worker};
+use super::process::{Lost, Program, Verdict, Worker};
 use super::protocol::{Answer, Request, Setup};
-use super::queue::{Job, Jobs};
-use crate::service_state::ServiceState;
+use super::queue::Jobs;
+use crate::service_state::{ServiceState, file_key};
 use crate::settings::ExtractionSettings;
-use crate::storage::BlobKey;
 use crate::store::{self, FileRow};
 
 /// How often the table is searched for files that nobody works on.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Most files taken from the table at once: bounds the transaction.
+const TAKEN_MAX: usize = 256;
 /// Wait before another try to start a worker, or to write an outcome.
 const TRY_AGAIN: Duration = Duration::from_millis(500);
 
@@ -73,86 +76,116 @@ async fn work(
     loop {
         let next = async { jobs.lock().await.recv().await };
         let job = tokio::select! {
-            job = next => job,
+            biased;
             () = shutdown.triggered() => return,
+            job = next => job,
         };
         let Some(job) = job else { return };
-        extract(&state, &mut worker, job, crashes_max, &shutdown).await;
+        extract(&state, &mut worker, &job.row, crashes_max, &shutdown).await;
     }
 }
 
-/// One file from its row to its committed outcome.
+/// One file from its row to its committed outcome. When the service stops it is left as it was.
 async fn extract(
     state: &Arc<ServiceState>,
     worker: &mut Worker,
-    job: Job,
+    row: &FileRow,
     crashes_max: i64,
     shutdown: &Shutdown,
 ) {
-    let row = &job.row;
-    let found = if row.tries > crashes_max {
-        Found::failure(
+    let found = match begin(state, row).await {
+        Ok(None) => return,
+        Ok(Some(tries)) if tries > crashes_max => Found::failure(
             "crashed",
-            format!("the service stopped {crashes_max} times while reading this file"),
-        )
-    } else {
-        match read(state, worker, row, shutdown).await {
-            Some(found) => found,
-            None => return,
+            format!(
+                "the service stopped {crashes_max} times while reading this file \
+                 (ingest.extraction.crashes_max)"
+            ),
+        ),
+        Ok(Some(tries)) => tokio::select! {
+            found = read(state, worker, row) => found,
+            () = shutdown.triggered() => return give_back(state, row, tries).await,
+        },
+        Err(error) => {
+            tracing::warn!(%error, file = row.id, "a file could not be begun; it will be taken up again");
+            return;
         }
     };
-    while let Err(error) = finish(state, row, found.clone()).await {
-        tracing::warn!(%error, file = row.id, "an extraction's outcome could not be written yet");
-        tokio::select! {
-            () = tokio::time::sleep(TRY_AGAIN) => {}
-            () = shutdown.triggered() => return,
-        }
+    tokio::select! {
+        () = finish_surely(state, row, found) => {}
+        () = shutdown.triggered() => {}
     }
 }
 
-/// `None` when the service stops before a worker could be had.
-async fn read(
-    state: &ServiceState,
-    worker: &mut Worker,
-    row: &FileRow,
-    shutdown: &Shutdown,
-) -> Option<Found> {
+/// How often this file has been begun, now included; `None` when it is no longer ours. A first claim is on
+/// trust and costs no write: only what was claimed before may have brought the service down.
+async fn begin(state: &ServiceState, row: &FileRow) -> Result<Option<i64>, WriteError<Infallible>> {
+    if row.claim <= 1 {
+        return Ok(Some(0));
+    }
+    let (id, claim) = (row.id, row.claim);
+    state
+        .writer
+        .with_tx(Lane::Outcomes, row.tenant_id, file_key(id), move |tx| {
+            store::begin(tx, id, claim).map_err(TxError::Db)
+        })
+        .await
+}
+
+/// Stopping is no crash.
+async fn give_back(state: &ServiceState, row: &FileRow, tries: i64) {
+    if tries == 0 {
+        return;
+    }
+    let (id, claim) = (row.id, row.claim);
+    let given = state
+        .writer
+        .with_tx(Lane::Outcomes, row.tenant_id, file_key(id), move |tx| {
+            store::give_back(tx, id, claim).map_err(TxError::<Infallible>::Db)
+        });
+    if let Err(error) = given.await {
+        tracing::warn!(%error, file = id, "a file could not be given back; its node's end frees it");
+    }
+}
+
+/// Writes the outcome as soon as the database takes it. What it refuses for good becomes a failure.
+async fn finish_surely(state: &Arc<ServiceState>, row: &FileRow, mut found: Found) {
+    while let Err(error) = finish(state, row, found.clone()).await {
+        tracing::warn!(%error, file = row.id, "an extraction's outcome could not be written yet");
+        if matches!(error, WriteError::Failed(_)) {
+            let message = "what was found in the file cannot be recorded";
+            found = Found::failure("not_recorded", message.to_owned());
+        }
+        tokio::time::sleep(TRY_AGAIN).await;
+    }
+}
+
+async fn read(state: &ServiceState, worker: &mut Worker, row: &FileRow) -> Found {
     let Ok(request) = request(state, row) else {
         let message = "the stored row cannot be understood".to_owned();
-        return Some(Found::failure("damaged_record", message));
+        return Found::failure("damaged_record", message);
     };
     loop {
         match worker.read(&request).await {
             Verdict::Answered(Answer::Extraction(extraction)) => {
-                return Some(Found::Extraction(extraction.into()));
+                return Found::Extraction(extraction.into());
             }
             Verdict::Answered(Answer::Error { code, message }) => {
-                return Some(Found::Failure { code, message });
+                return Found::Failure { code, message };
             }
-            Verdict::Lost { code, message } => return Some(Found::failure(code, message)),
+            Verdict::Lost(Lost { code, message }) => return Found::failure(code, message),
             Verdict::NoWorker(cause) => {
                 tracing::error!(%cause, "no extraction worker can be started");
-                tokio::select! {
-                    () = tokio::time::sleep(TRY_AGAIN) => {}
-                    () = shutdown.triggered() => return None,
-                }
+                tokio::time::sleep(TRY_AGAIN).await;
             }
         }
     }
 }
 
-fn request(state: &ServiceState, row: &FileRow) -> Result<Request, String> {
-    let sha256: [u8; 32] = row
-        .sha256
-        .as_slice()
-        .try_into()
-        .map_err(|_length| "hash".to_owned())?;
-    let key = BlobKey {
-        sha256,
-        generation: row.generation,
-    };
+fn request(state: &ServiceState, row: &FileRow) -> Result<Request, DamagedRow> {
+    let key = row.blob_key().ok_or(DamagedRow)?;
     let caller = CallerFacts::parse(None, None, Some(&row.caller_facts), &state.rules)
-        .map_err(|cause| cause.to_string())?;
+        .map_err(|_refusal| DamagedRow)?;
     Ok(Request {
         path: state.storage.path(key).to_string_lossy().into_owned(),
         file_name: row.clean_name.clone(),
@@ -161,63 +194,71 @@ fn request(state: &ServiceState, row: &FileRow) -> Result<Request, String> {
     })
 }
 
+/// The database holds what this service would not have written.
+struct DamagedRow;
+
 /// Brings in what waits in the table, as long as there are seats, and frees what memory has lost.
 async fn feed(state: Arc<ServiceState>, shutdown: Shutdown) {
     let mut suspects = HashSet::new();
+    let mut timer = tokio::time::interval(LOOK_EVERY);
+    timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        if let Err(error) = claim(&state).await {
-            tracing::warn!(%error, "waiting files could not be taken");
-        }
-        match lost(&state, &suspects).await {
-            Ok(missing) => suspects = missing,
-            Err(error) => tracing::warn!(%error, "files at work could not be compared"),
-        }
         tokio::select! {
             () = state.queue.looked_for() => {}
-            () = tokio::time::sleep(LOOK_EVERY) => {}
+            _ = timer.tick() => match lost(&state, &suspects).await {
+                Ok(missing) => suspects = missing,
+                Err(error) => tracing::warn!(%error, "files at work could not be compared"),
+            },
             () = shutdown.triggered() => return,
+        }
+        if let Err(error) = claim(&state).await {
+            tracing::warn!(%error, "waiting files could not be taken");
         }
     }
 }
 
-type Infallible = std::convert::Infallible;
-
 async fn claim(state: &Arc<ServiceState>) -> Result<(), WriteError<Infallible>> {
-    let free = state.queue.seats_free();
-    if free == 0 {
+    let seats = state.queue.seats(TAKEN_MAX);
+    if seats.is_empty() {
         return Ok(());
     }
-    let node_id = state.node_id;
+    let (node_id, limit) = (state.node_id, seats.len());
+    // Before the look, so that an upload which finds no seat meanwhile is not forgotten.
+    state.queue.caught_up();
     let rows = state
         .writer
         .with_tx(Lane::Outcomes, 0, 0, move |tx| {
-            store::claim_waiting(tx.conn(), node_id, free).map_err(TxError::Db)
+            store::claim_waiting(tx.conn(), node_id, limit).map_err(TxError::Db)
         })
         .await?;
-    for row in rows {
-        // Uploads may have taken seats meanwhile: such a row is found lost and freed by the next rounds.
-        if let Some(seat) = state.queue.seat() {
-            state.queue.put(seat, row);
-        }
+    let full = rows.len() == limit;
+    for (seat, row) in seats.into_iter().zip(rows) {
+        state.queue.put(seat, row);
+    }
+    if full {
+        state.queue.overflow();
     }
     Ok(())
 }
 
-/// Files that the table says this process works on although it does not, twice in a row, are freed.
+/// Files that the table says this process works on although it does not, at two looks in a row, are freed.
 async fn lost(
     state: &Arc<ServiceState>,
-    suspects: &HashSet<i64>,
-) -> Result<HashSet<i64>, WriteError<Infallible>> {
+    suspects: &HashSet<(i64, i64)>,
+) -> Result<HashSet<(i64, i64)>, WriteError<Infallible>> {
     let node_id = state.node_id;
-    let owned = state.database.reads().run(move |conn| store::owned(conn, node_id));
+    let owned = state
+        .database
+        .reads()
+        .run(move |conn| store::owned(conn, node_id));
     let owned = owned
         .await
         .map_err(|error| WriteError::Unavailable(error.message))?;
-    let missing: HashSet<i64> = owned
+    let missing: HashSet<(i64, i64)> = owned
         .into_iter()
-        .filter(|id| !state.queue.holds(*id))
+        .filter(|claimed| !state.queue.holds(claimed))
         .collect();
-    let lost: Vec<i64> = missing.intersection(suspects).copied().collect();
+    let lost: Vec<(i64, i64)> = missing.intersection(suspects).copied().collect();
     if !lost.is_empty() {
         tracing::warn!(count = lost.len(), "files lost from memory are given back");
         state

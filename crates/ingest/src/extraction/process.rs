@@ -57,14 +57,29 @@ const NAME: &str = "draftwire";
 #[derive(Debug)]
 pub(super) enum Verdict {
     Answered(Answer),
-    /// The worker is gone, because of this file.
-    Lost {
-        code: &'static str,
-        message: String,
-    },
+    Lost(Lost),
     /// No worker could be had; not the file's fault.
     NoWorker(std::io::Error),
 }
+
+/// The worker is gone, because of the file it was reading.
+#[derive(Debug)]
+pub(super) struct Lost {
+    pub(super) code: &'static str,
+    pub(super) message: String,
+}
+
+impl Lost {
+    /// Memory that earlier files have left behind, or a stranger's signal.
+    fn may_be_others_fault(&self) -> bool {
+        [MEMORY_LIMIT, WORKER_DIED].contains(&self.code)
+    }
+}
+
+const TIME_LIMIT: &str = "time_limit";
+const MEMORY_LIMIT: &str = "memory_limit";
+const ANSWER_TOO_LARGE: &str = "answer_too_large";
+const WORKER_DIED: &str = "worker_died";
 
 /// A place for one worker process, empty until the first file.
 pub(super) struct Worker {
@@ -79,6 +94,7 @@ struct Process {
     child: Child,
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
+    files_read: u64,
 }
 
 impl Worker {
@@ -96,36 +112,44 @@ impl Worker {
         })
     }
 
-    /// Reads one file. A worker that was found dead, idle, is replaced without blaming the file.
+    /// Reads one file. A worker that was found dead, idle, is replaced without blaming the file; one that
+    /// breaks down after it has read others is replaced, and the new one decides.
     pub(super) async fn read(&mut self, request: &Request) -> Verdict {
-        if let Some(process) = &mut self.process
-            && !matches!(process.child.try_wait(), Ok(None))
-        {
-            self.process = None;
-        }
-        let mut process = match self.process.take() {
-            Some(process) => process,
-            None => match self.start().await {
-                Ok(process) => process,
-                Err(cause) => return Verdict::NoWorker(cause),
-            },
-        };
-        let asked = process.ask(request, self.answer_bytes_max);
-        match tokio::time::timeout(self.wall, asked).await {
-            Ok(Ok(answer)) => {
-                self.process = Some(process);
-                Verdict::Answered(answer)
-            }
-            Ok(Err(cause)) => process.end(cause).await,
-            Err(_elapsed) => {
-                let seconds = self.wall.as_secs();
-                let cause = Ended::TooLong { seconds };
-                process.end(cause).await
+        loop {
+            let mut process = match self.idle() {
+                Some(process) => process,
+                None => match self.start() {
+                    Ok(process) => process,
+                    Err(cause) => return Verdict::NoWorker(cause),
+                },
+            };
+            let asked = process.ask(&self.setup, request, self.answer_bytes_max);
+            let ended = match tokio::time::timeout(self.wall, asked).await {
+                Ok(Ok(answer)) => {
+                    process.files_read += 1;
+                    self.process = Some(process);
+                    return Verdict::Answered(answer);
+                }
+                Ok(Err(cause)) => cause,
+                Err(_elapsed) => Ended::TooLong {
+                    seconds: self.wall.as_secs(),
+                },
+            };
+            let weary = process.files_read > 0;
+            let lost = process.end(ended).await;
+            if !weary || !lost.may_be_others_fault() {
+                return Verdict::Lost(lost);
             }
         }
     }
 
-    async fn start(&self) -> std::io::Result<Process> {
+    /// The process left by the file before, if it lives.
+    fn idle(&mut self) -> Option<Process> {
+        let mut process = self.process.take()?;
+        matches!(process.child.try_wait(), Ok(None)).then_some(process)
+    }
+
+    fn start(&self) -> std::io::Result<Process> {
         let mut child = Command::new(&self.program.0)
             .arg("worker")
             .env_clear()
@@ -135,13 +159,12 @@ impl Worker {
             .kill_on_drop(true)
             .spawn()?;
         let missing = || std::io::Error::other("the worker has no pipes");
-        let mut process = Process {
+        Ok(Process {
             stdin: child.stdin.take().ok_or_else(missing)?,
             stdout: BufReader::new(child.stdout.take().ok_or_else(missing)?),
             child,
-        };
-        process.say(&self.setup).await?;
-        Ok(process)
+            files_read: 0,
+        })
     }
 }
 
@@ -159,8 +182,16 @@ impl Process {
         self.stdin.flush().await
     }
 
-    async fn ask(&mut self, request: &Request, answer_bytes_max: usize) -> Result<Answer, Ended> {
+    async fn ask(
+        &mut self,
+        setup: &str,
+        request: &Request,
+        answer_bytes_max: usize,
+    ) -> Result<Answer, Ended> {
         let broken = |cause: &dyn std::fmt::Display| Ended::Broken(cause.to_string());
+        if self.files_read == 0 {
+            self.say(setup).await.map_err(|e| broken(&e))?;
+        }
         let line = serde_json::to_string(request).map_err(|e| broken(&e))?;
         self.say(&line).await.map_err(|e| broken(&e))?;
         let mut answer = Vec::new();
@@ -182,7 +213,7 @@ impl Process {
     }
 
     /// Makes sure that the process is gone and says why, from how it ended.
-    async fn end(mut self, ended: Ended) -> Verdict {
+    async fn end(mut self, ended: Ended) -> Lost {
         drop(self.stdin);
         // One that died by itself is about to be reported; one that runs on is stopped.
         let died = tokio::time::timeout(Duration::from_millis(200), self.child.wait()).await;
@@ -197,27 +228,36 @@ impl Process {
         };
         let (code, message) = match (ended, status) {
             (Ended::TooLong { seconds }, _) => (
-                "time_limit",
-                format!("reading took longer than {seconds} s (ingest.extraction.wall_seconds_max)"),
+                TIME_LIMIT,
+                format!(
+                    "reading took longer than {seconds} s (ingest.extraction.wall_seconds_max)"
+                ),
             ),
             (Ended::TooMuch { max }, _) => (
-                "answer_too_large",
-                format!("what was found in the file fills more than {max} bytes (ingest.extraction.answer_bytes_max)"),
+                ANSWER_TOO_LARGE,
+                format!(
+                    "what was found in the file fills more than {max} bytes (ingest.extraction.answer_bytes_max)"
+                ),
             ),
             (Ended::Broken(_), Some(status)) if signal(&status) == Some(SIGXCPU) => (
-                "time_limit",
-                "reading took more processor time than ingest.extraction.cpu_seconds_max".to_owned(),
+                TIME_LIMIT,
+                "reading took more processor time than ingest.extraction.cpu_seconds_max"
+                    .to_owned(),
             ),
             (Ended::Broken(_), Some(status)) if signal(&status) == Some(SIGABRT) => (
-                "memory_limit",
-                "reading took more memory than ingest.extraction.memory_bytes_max, or met a defect".to_owned(),
+                MEMORY_LIMIT,
+                "reading took more memory than ingest.extraction.memory_bytes_max, or met a defect"
+                    .to_owned(),
             ),
             (Ended::Broken(cause), status) => {
                 tracing::error!(?status, cause, "a worker broke down");
-                ("worker_died", "the worker broke down while reading the file".to_owned())
+                (
+                    WORKER_DIED,
+                    "the worker broke down while reading the file".to_owned(),
+                )
             }
         };
-        Verdict::Lost { code, message }
+        Lost { code, message }
     }
 }
 

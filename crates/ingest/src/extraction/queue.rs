@@ -1,6 +1,7 @@
 //! Files that wait for a worker, in memory and bounded; what finds no seat waits in the table.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
@@ -21,7 +22,10 @@ pub(crate) struct Job {
 
 impl Drop for Job {
     fn drop(&mut self) {
-        self.queue.held().remove(&self.row.id);
+        self.queue.held().remove(&key(&self.row));
+        if self.queue.overflowed.load(Ordering::Acquire) {
+            self.queue.look();
+        }
     }
 }
 
@@ -31,7 +35,10 @@ pub(crate) struct Queue {
     seats: Arc<Semaphore>,
     sender: mpsc::UnboundedSender<Job>,
     look: Arc<Notify>,
-    held: Arc<Mutex<HashSet<i64>>>,
+    /// Whether files wait in the table for want of a seat.
+    overflowed: Arc<AtomicBool>,
+    /// Ids and claims.
+    held: Arc<Mutex<HashSet<(i64, i64)>>>,
 }
 
 /// Where workers take them from.
@@ -43,7 +50,8 @@ impl Queue {
         let queue = Self {
             seats: Arc::new(Semaphore::new(files_max.clamp(1, Semaphore::MAX_PERMITS))),
             sender,
-            look: Arc::new(Notify::new()),
+            look: Arc::default(),
+            overflowed: Arc::default(),
             held: Arc::default(),
         };
         (queue, Arc::new(tokio::sync::Mutex::new(receiver)))
@@ -51,16 +59,18 @@ impl Queue {
 
     /// A place, if there is one.
     pub(crate) fn seat(&self) -> Option<Seat> {
-        Arc::clone(&self.seats).try_acquire_owned().ok().map(|permit| Seat { _permit: permit })
+        let permit = Arc::clone(&self.seats).try_acquire_owned();
+        permit.ok().map(|permit| Seat { _permit: permit })
     }
 
-    pub(crate) fn seats_free(&self) -> usize {
-        self.seats.available_permits()
+    /// All free places, at most `max`.
+    pub(crate) fn seats(&self, max: usize) -> Vec<Seat> {
+        std::iter::from_fn(|| self.seat()).take(max).collect()
     }
 
     /// Hands a file over whose row this process owns.
     pub(crate) fn put(&self, seat: Seat, row: FileRow) {
-        self.held().insert(row.id);
+        self.held().insert(key(&row));
         let job = Job {
             row,
             queue: self.clone(),
@@ -70,8 +80,19 @@ impl Queue {
         drop(self.sender.send(job));
     }
 
-    /// Says that a file waits in the table.
-    pub(crate) fn look(&self) {
+    /// Says that files wait in the table; they are looked for now, and whenever a seat becomes free until
+    /// [`Queue::caught_up`].
+    pub(crate) fn overflow(&self) {
+        self.overflowed.store(true, Ordering::Release);
+        self.look();
+    }
+
+    /// Says that nothing waits in the table any more, as far as is known.
+    pub(crate) fn caught_up(&self) {
+        self.overflowed.store(false, Ordering::Release);
+    }
+
+    fn look(&self) {
         self.look.notify_one();
     }
 
@@ -79,11 +100,15 @@ impl Queue {
         self.look.notified().await;
     }
 
-    pub(crate) fn holds(&self, file_id: i64) -> bool {
-        self.held().contains(&file_id)
+    pub(crate) fn holds(&self, claimed: &(i64, i64)) -> bool {
+        self.held().contains(claimed)
     }
 
-    fn held(&self) -> std::sync::MutexGuard<'_, HashSet<i64>> {
+    fn held(&self) -> std::sync::MutexGuard<'_, HashSet<(i64, i64)>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn key(row: &FileRow) -> (i64, i64) {
+    (row.id, row.claim)
 }

@@ -12,6 +12,8 @@ use super::protocol::{Answer, Request, Setup};
 
 /// Parsing runs on a thread with this stack, so that depth meets its limit before the stack's end.
 const STACK_BYTES: usize = 64 * 1024 * 1024;
+/// Where the system does not say how much is mapped.
+const MAPPED_BYTES_GUESS: u64 = 512 * 1024 * 1024;
 /// Standard input, output and error, and the file being read.
 const OPEN_FILES_MAX: u64 = 4;
 
@@ -61,11 +63,20 @@ fn confine(setup: &Setup) -> io::Result<()> {
         current: Some(most),
         maximum: Some(most),
     };
-    setrlimit(Resource::As, hard(setup.memory_bytes_max))?;
+    setrlimit(Resource::As, hard(mapped_bytes() + setup.memory_bytes_max))?;
     setrlimit(Resource::Fsize, hard(0))?;
     setrlimit(Resource::Nofile, hard(OPEN_FILES_MAX))?;
     setrlimit(Resource::Core, hard(0))?;
     Ok(())
+}
+
+/// The addresses that the program itself has taken (proc(5), `VmSize`), its stacks included: the limit counts what
+/// files take beyond them.
+fn mapped_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
+    let kib = size.and_then(|size| size.trim().trim_end_matches(" kB").parse().ok());
+    kib.map_or(MAPPED_BYTES_GUESS, |kib: u64| kib * 1024)
 }
 
 /// CPU time is counted over the life of the process, so every file moves the limit on.

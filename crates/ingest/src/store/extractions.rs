@@ -16,9 +16,11 @@ pub(crate) fn put_extraction(
     now_ms: i64,
 ) -> Result<(), DbError> {
     tx.conn().execute(
-        sql("INSERT INTO extractions (file_id, extraction, extracted_at_ms) VALUES (?, ?, ?) \
+        sql(
+            "INSERT INTO extractions (file_id, extraction, extracted_at_ms) VALUES (?, ?, ?) \
              ON CONFLICT (file_id) DO UPDATE SET extraction = excluded.extraction, \
-             extracted_at_ms = excluded.extracted_at_ms")
+             extracted_at_ms = excluded.extracted_at_ms",
+        )
         .bind(file_id)
         .bind(extraction)
         .bind(now_ms),

@@ -2,21 +2,22 @@
 
 use db::{Conn, DbError, Value, sql};
 use diesel::sql_types::BigInt;
+use extract::Kind;
 
-use super::files::{COLUMNS, FileRow, State};
+use super::file_row::{COLUMNS, FileRow, State};
 
 /// What a list is narrowed to; `None` narrows nothing.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Filter {
     pub(crate) client_code: Option<String>,
     pub(crate) project_code: Option<String>,
-    pub(crate) kind: Option<String>,
+    pub(crate) kind: Option<Kind>,
     pub(crate) material: Option<String>,
     pub(crate) thickness_mm: Option<f64>,
     /// `None`: everything that is not deleted.
     pub(crate) state: Option<State>,
     pub(crate) needs_review: Option<bool>,
-    /// Part of the original or stored name or of the part's, in any letter case.
+    /// Part of the original, the stored or the part's name, in any letter case.
     pub(crate) text: Option<String>,
     /// Only files older than this one.
     pub(crate) before_id: Option<i64>,
@@ -44,7 +45,10 @@ pub(crate) fn list(
 ) -> Result<(Vec<FileRow>, i64), DbError> {
     let (wheres, values) = conditions(tenant_id, filter);
     let total: Total = conn.one(
-        sql(format!("SELECT count(*) AS total FROM files WHERE {wheres}")).bind_all(values.clone()),
+        sql(format!(
+            "SELECT count(*) AS total FROM files WHERE {wheres}"
+        ))
+        .bind_all(values.clone()),
     )?;
     let mut wheres = wheres;
     let mut values = values;
@@ -63,6 +67,23 @@ pub(crate) fn list(
     Ok((rows, total.total))
 }
 
+/// Most versions of one part that are listed.
+const VERSIONS_MAX: i64 = 1000;
+
+/// The versions of a file's part that are not deleted, newest first.
+pub(crate) fn versions(conn: &mut Conn, of: &FileRow) -> Result<Vec<FileRow>, DbError> {
+    conn.rows(
+        sql(format!(
+            "SELECT {COLUMNS} FROM files WHERE tenant_id = ? AND coalesce(project_code, '') = ? \
+             AND base_name = ? AND state <> 4 ORDER BY version DESC LIMIT ?"
+        ))
+        .bind(of.tenant_id)
+        .bind(of.project_code.as_deref().unwrap_or_default())
+        .bind(&of.base_name)
+        .bind(VERSIONS_MAX),
+    )
+}
+
 fn conditions(tenant_id: i64, filter: &Filter) -> (String, Vec<Value<'_>>) {
     let mut wheres = String::from("tenant_id = ?");
     let mut values: Vec<Value<'_>> = vec![tenant_id.into()];
@@ -75,7 +96,7 @@ fn conditions(tenant_id: i64, filter: &Filter) -> (String, Vec<Value<'_>>) {
     let text = |value: &Option<String>| value.clone().map(Value::from);
     equal("client_code", text(&filter.client_code));
     equal("project_code", text(&filter.project_code));
-    equal("kind", text(&filter.kind));
+    equal("kind", filter.kind.map(|kind| Value::from(kind.name())));
     equal("material", text(&filter.material));
     equal("thickness_mm", filter.thickness_mm.map(Value::from));
     equal("state", filter.state.map(|state| state.to_db().into()));
@@ -88,12 +109,9 @@ fn conditions(tenant_id: i64, filter: &Filter) -> (String, Vec<Value<'_>>) {
         None => {}
     }
     if let Some(part) = &filter.text {
-        let pattern = format!("%{}%", escaped(&part.to_lowercase()));
-        wheres.push_str(
-            " AND (lower(original_name) LIKE ? ESCAPE '!' OR lower(stored_name) LIKE ? ESCAPE '!' \
-             OR lower(coalesce(part_name, '')) LIKE ? ESCAPE '!')",
-        );
-        values.extend((0..3).map(|_| Value::from(pattern.clone())));
+        wheres.push_str(" AND search LIKE ? ESCAPE '!'");
+        let part = escaped(&part.to_lowercase());
+        values.push(format!("%{part}%").into());
     }
     (wheres, values)
 }

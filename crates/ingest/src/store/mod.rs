@@ -1,14 +1,18 @@
-//! The files' tables: rows in and out. Every statement names its tenant; none decides what may be done.
+//! The files' tables: rows in and out. What a client asks for is looked up within its tenant; work is named
+//! by its claim. Decides nothing about what may be done.
 
 mod blobs;
 mod extractions;
+mod file_row;
 mod files;
 mod list;
+mod work;
 
 pub(crate) use blobs::{deleting, live_generation, mark_deleting, mark_used, removed};
 pub(crate) use extractions::{extraction, put_extraction};
-pub(crate) use files::{
-    Completion, FileRow, NewFile, Sameness, State, Task, claim_waiting, complete, delete, first_with,
-    free_version, get, insert, owned, release, restart, same,
+pub(crate) use file_row::{FileRow, State, Task, get};
+pub(crate) use files::{Known, NewFile, delete, first_with, free_version, insert, same};
+pub(crate) use list::{Filter, Page, list, versions};
+pub(crate) use work::{
+    Completion, begin, claim_waiting, complete, fail, give_back, owned, release, restart,
 };
-pub(crate) use list::{Filter, Page, list};

@@ -6,8 +6,8 @@ CREATE TABLE blobs (
     -- A new generation begins when a blob is uploaded again while its old bytes are being removed.
     generation INTEGER NOT NULL CHECK (generation > 0),
     size_bytes INTEGER NOT NULL CHECK (size_bytes >= 0),
-    -- 1 live, 2 deleting
-    state INTEGER NOT NULL CHECK (state IN (1, 2)),
+    -- 1 live, 2 deleting, 3 removed. The last removed generation stays, so that its number is never used again.
+    state INTEGER NOT NULL CHECK (state IN (1, 2, 3)),
     created_at_ms INTEGER NOT NULL,
     PRIMARY KEY (sha256, generation)
 ) STRICT;
@@ -16,7 +16,7 @@ CREATE INDEX blobs_deleting ON blobs (created_at_ms) WHERE state = 2;
 CREATE TABLE files (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     tenant_id INTEGER NOT NULL REFERENCES tenants (id),
-    original_name TEXT NOT NULL,
+    -- The original name, made harmless.
     clean_name TEXT NOT NULL,
     stored_name TEXT NOT NULL,
     kind TEXT NOT NULL,
@@ -32,7 +32,9 @@ CREATE TABLE files (
     state_before_delete INTEGER CHECK ((state = 4) = (state_before_delete IS NOT NULL)),
     -- Deleted with its bytes, if no other record used them.
     hard_deleted INTEGER NOT NULL DEFAULT 0 CHECK (hard_deleted IN (0, 1)),
-    -- The caller's facts and later corrections, as canonical JSON: two uploads are the same only if these are.
+    -- SHA-256 over the bytes' hash, the name and the caller's facts: two uploads are the same only if these are.
+    identity BLOB NOT NULL CHECK (length(identity) = 32),
+    -- The caller's facts and later corrections, as canonical JSON.
     caller_facts TEXT NOT NULL,
     corrections TEXT,
     client_code TEXT,
@@ -47,10 +49,12 @@ CREATE TABLE files (
     -- Name under which versions of one part are counted, and the version among them.
     base_name TEXT NOT NULL,
     version INTEGER NOT NULL CHECK (version > 0),
+    -- The names in lower case, to search in.
+    search TEXT NOT NULL,
     error_code TEXT,
     error_message TEXT,
     error_stage TEXT,
-    -- Work owed: who does it, under which claim, after how many crashes.
+    -- Work owed: who does it, under which claim, after how many tries that were given up.
     owner INTEGER CHECK (owner IS NULL OR state = 1),
     claim INTEGER NOT NULL DEFAULT 0,
     tries INTEGER NOT NULL DEFAULT 0,
@@ -63,9 +67,7 @@ CREATE TABLE files (
 ) STRICT;
 CREATE UNIQUE INDEX files_version ON files (tenant_id, coalesce(project_code, ''), base_name, version)
     WHERE state <> 4;
-CREATE UNIQUE INDEX files_same ON files
-    (tenant_id, coalesce(client_code, ''), coalesce(project_code, ''), sha256, clean_name, caller_facts)
-    WHERE state <> 4;
+CREATE UNIQUE INDEX files_same ON files (tenant_id, identity) WHERE state <> 4;
 CREATE INDEX files_by_hash ON files (tenant_id, sha256);
 CREATE INDEX files_by_project ON files (tenant_id, project_code, id);
 CREATE INDEX files_waiting ON files (id) WHERE state = 1 AND owner IS NULL;

@@ -1,0 +1,20 @@
+//! The ingest service as its clients see it: real ports, real worker processes, both databases. Never looks
+//! inside the service but for its stored files and, where a crash is staged, its tables.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what the tests' own functions unwrap is as certain as in the tests"
+)]
+
+mod again;
+mod doors;
+mod events;
+mod harness;
+mod lists;
+mod refusals;
+mod removal;
+mod restarts;
+mod sameness;
+mod uploads;
+mod workers;
