@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::web;
 use db::{Clock, Database, Submitter, SystemClock, Writer};
 use service::health::{Check, Health};
-use service::{ServerLimits, Shutdown};
+use service::{Hosts, ServerLimits, Shutdown};
 
 use crate::error::StartError;
 use crate::receive::Receive;
@@ -33,6 +33,7 @@ pub struct Receiver {
     health: Health,
     http: ServerLimits,
     grace: Duration,
+    hosts: Hosts,
 }
 
 impl Receiver {
@@ -67,11 +68,13 @@ impl Receiver {
             health: Health::new("draftwire receiver", version, vec![answers]),
             http: settings.receiver.http.clone(),
             grace: settings.grace,
+            hosts: Hosts::loopback_and(&settings.receiver.public_url),
         })
     }
 
     /// Adds every route of the service.
     pub fn routes(&self, routes: &mut web::ServiceConfig) {
+        routes.app_data(self.hosts.clone());
         routes::routes(&self.state, &self.health, routes);
     }
 

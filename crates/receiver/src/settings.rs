@@ -30,6 +30,8 @@ pub struct ReceiverSettings {
 pub struct ReceiverSection {
     /// Address and port to listen on.
     pub listen: String,
+    /// Address that others reach this service under, if it is another.
+    pub public_url: String,
     /// Ask for a key on every call but the webhooks.
     pub auth: bool,
     /// Longest webhook body, bytes.

@@ -206,17 +206,20 @@ fn batch(temp: &TempDb, text: &str) {
 
 #[tokio::test]
 async fn a_row_that_memory_has_lost_is_found_again() {
-    for temp in TempDb::both() {
-        let ingest = TestIngest::start(&temp).await;
-        let id = id_of(&ingest.upload("a.dxf", &disc(1)).await);
-        // As after a commit whose answer was lost: owned by this process, which does not know of it.
-        batch(
-            &temp,
-            "UPDATE files SET state = 1, claim = claim + 1, owner = (SELECT max(id) FROM nodes)",
-        );
-        assert_eq!(ingest.settled(id).await["status"], "completed");
-        ingest.stop().await;
-    }
+    let [sqlite, postgres] = TempDb::both();
+    tokio::join!(finds_a_lost_row(&sqlite), finds_a_lost_row(&postgres));
+}
+
+async fn finds_a_lost_row(temp: &TempDb) {
+    let ingest = TestIngest::start(temp).await;
+    let id = id_of(&ingest.upload("a.dxf", &disc(1)).await);
+    // As after a commit whose answer was lost: owned by this process, which does not know of it.
+    batch(
+        temp,
+        "UPDATE files SET state = 1, claim = claim + 1, owner = (SELECT max(id) FROM nodes)",
+    );
+    assert_eq!(ingest.settled(id).await["status"], "completed");
+    ingest.stop().await;
 }
 
 #[tokio::test]

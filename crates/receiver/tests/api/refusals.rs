@@ -207,3 +207,18 @@ async fn a_receiver_that_cannot_write_asks_to_come_again() {
     assert_eq!(response.headers()["retry-after"], "1");
     shop.stop().await;
 }
+
+#[tokio::test]
+async fn foreign_names_and_pages_are_turned_away() {
+    let temp = TempDb::sqlite();
+    let shop = TestReceiver::start_with(&temp, &["receiver.public_url=https://shop.example"]);
+    let asked = async |name: &str, value: &str| {
+        let url = format!("{}/projects", shop.base);
+        let request = shop.http.get(url).header(name, value);
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(asked("host", "evil.example").await, 421);
+    assert_eq!(asked("origin", "https://evil.example").await, 421);
+    assert_eq!(asked("host", "shop.example").await, 200);
+    assert_eq!(asked("origin", &shop.base).await, 200);
+}
