@@ -39,16 +39,21 @@ pub(crate) fn mark_used(
     now_ms: i64,
 ) -> Result<bool, DbError> {
     let conn = tx.conn();
+    // An older generation than one that exists has been removed, even where that is no longer on record.
     conn.execute(
         sql(
             "INSERT INTO blobs (sha256, generation, size_bytes, state, created_at_ms) \
-             VALUES (?, ?, ?, ?, ?) ON CONFLICT (sha256, generation) DO NOTHING",
+             SELECT ?, ?, ?, ?, ? WHERE NOT EXISTS \
+             (SELECT 1 FROM blobs WHERE sha256 = ? AND generation > ?) \
+             ON CONFLICT (sha256, generation) DO NOTHING",
         )
         .bind(key.sha256.to_vec())
         .bind(key.generation)
         .bind(size)
         .bind(LIVE)
-        .bind(now_ms),
+        .bind(now_ms)
+        .bind(key.sha256.to_vec())
+        .bind(key.generation),
     )?;
     // Touching the row locks it against a removal that has not committed yet.
     let live = conn.execute(
@@ -173,7 +178,10 @@ mod tests {
                 // and after.
                 assert!(!write(&writer, move |tx| mark_used(tx, key, 9, 1)).await);
                 write(&writer, move |tx| removed(tx, key)).await;
-                assert!(!write(&writer, move |tx| mark_used(tx, key, 9, 1)).await);
+                for generation in 1..=generation {
+                    let old = BlobKey { sha256, generation };
+                    assert!(!write(&writer, move |tx| mark_used(tx, old, 9, 1)).await);
+                }
                 assert!(database.reads().run(deleting).await.unwrap().is_empty());
                 assert!(!write(&writer, move |tx| mark_deleting(tx, key)).await);
             }

@@ -1,7 +1,7 @@
 //! Files recorded and deleted. What is recorded is told apart from what is there already; the unique
 //! indexes have the last word.
 
-use db::{Conn, DbError, Tx, sql};
+use db::{Conn, DbError, Sql, Tx, sql};
 use diesel::sql_types::BigInt;
 
 use super::file_row::{COLUMNS, FileRow, State, Task};
@@ -92,6 +92,22 @@ pub(crate) struct Known {
     pub(crate) search: String,
 }
 
+impl Known {
+    /// Binds what follows the stored name, in the order of the fields.
+    pub(super) fn bind<'a>(&'a self, statement: Sql<'a>) -> Sql<'a> {
+        statement
+            .bind(self.client_code.as_deref())
+            .bind(self.project_code.as_deref())
+            .bind(self.part_name.as_deref())
+            .bind(self.material.as_deref())
+            .bind(self.thickness_mm)
+            .bind(self.quantity)
+            .bind(&self.base_name)
+            .bind(self.version)
+            .bind(&self.search)
+    }
+}
+
 /// A file to be recorded.
 pub(crate) struct NewFile<'a> {
     pub(crate) tenant_id: i64,
@@ -120,30 +136,23 @@ pub(crate) fn insert(tx: &mut Tx<'_>, new: &NewFile<'_>) -> Result<FileRow, DbEr
          (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
          RETURNING {COLUMNS}"
     ));
+    let statement = statement
+        .bind(new.tenant_id)
+        .bind(new.identity.as_slice())
+        .bind(new.clean_name)
+        .bind(&known.stored_name)
+        .bind(new.kind)
+        .bind(new.mime_type)
+        .bind(new.mode)
+        .bind(new.size_bytes)
+        .bind(new.sha256.as_slice())
+        .bind(new.generation)
+        .bind(new.duplicate_of)
+        .bind(State::Processing.to_db())
+        .bind(new.caller_facts);
     tx.conn().one(
-        statement
-            .bind(new.tenant_id)
-            .bind(new.identity.as_slice())
-            .bind(new.clean_name)
-            .bind(&known.stored_name)
-            .bind(new.kind)
-            .bind(new.mime_type)
-            .bind(new.mode)
-            .bind(new.size_bytes)
-            .bind(new.sha256.as_slice())
-            .bind(new.generation)
-            .bind(new.duplicate_of)
-            .bind(State::Processing.to_db())
-            .bind(new.caller_facts)
-            .bind(known.client_code.as_deref())
-            .bind(known.project_code.as_deref())
-            .bind(known.part_name.as_deref())
-            .bind(known.material.as_deref())
-            .bind(known.thickness_mm)
-            .bind(known.quantity)
-            .bind(&known.base_name)
-            .bind(known.version)
-            .bind(&known.search)
+        known
+            .bind(statement)
             .bind(new.owner)
             .bind(new.owner.is_some())
             .bind(Task::First as i16)

@@ -77,8 +77,7 @@ pub(crate) fn complete(
     now_ms: i64,
 ) -> Result<Option<FileRow>, DbError> {
     let known = &done.known;
-    tx.conn().row(
-        sql(format!(
+    let statement = sql(format!(
             "UPDATE files SET state = ?, stored_name = ?, client_code = ?, project_code = ?, \
              part_name = ?, material = ?, thickness_mm = ?, quantity = ?, base_name = ?, version = ?, \
              search = ?, confidence_score = ?, needs_review = ?, \
@@ -86,22 +85,16 @@ pub(crate) fn complete(
              WHERE id = ? AND claim = ? AND state = 1 RETURNING {COLUMNS}"
         ))
         .bind(State::Completed.to_db())
-        .bind(&known.stored_name)
-        .bind(known.client_code.as_deref())
-        .bind(known.project_code.as_deref())
-        .bind(known.part_name.as_deref())
-        .bind(known.material.as_deref())
-        .bind(known.thickness_mm)
-        .bind(known.quantity)
-        .bind(&known.base_name)
-        .bind(known.version)
-        .bind(&known.search)
-        .bind(done.confidence_score)
-        .bind(done.needs_review.as_deref())
-        .bind(now_ms)
-        .bind(now_ms)
-        .bind(id)
-        .bind(claim),
+        .bind(&known.stored_name);
+    tx.conn().row(
+        known
+            .bind(statement)
+            .bind(done.confidence_score)
+            .bind(done.needs_review.as_deref())
+            .bind(now_ms)
+            .bind(now_ms)
+            .bind(id)
+            .bind(claim),
     )
 }
 
