@@ -67,10 +67,12 @@ fn read(path: &Path, rules: &Rules, limits: &Limits) -> io::Result<Extraction> {
     let bytes = fs::read(path)?;
     let caller = CallerFacts::default();
     let input = Input::new(&name, &caller);
-    let extraction = extract::extract(&bytes, &input, rules, limits).unwrap_or_else(|error| {
-        let head = bytes.get(..extract::SNIFF_BYTES).unwrap_or(&bytes);
-        Extraction::failed(&name, extract::sniff(head, &name).kind, &error)
-    });
+    let extraction = extract::extract(&bytes, &input, rules, limits)
+        .map(|outcome| outcome.extraction)
+        .unwrap_or_else(|error| {
+            let head = bytes.get(..extract::SNIFF_BYTES).unwrap_or(&bytes);
+            Extraction::failed(&name, extract::sniff(head, &name).kind, &error)
+        });
     Ok(extraction)
 }
 

@@ -57,7 +57,7 @@ fn main() -> ExitCode {
         measures.holes.len(),
         extraction
             .ok()
-            .and_then(|done| done.drawing?.measures.units)
+            .and_then(|done| done.extraction.drawing?.measures.units)
             .map(|units: Units| units.value),
     );
     ExitCode::SUCCESS

@@ -7,6 +7,7 @@ use crate::extraction::{DrawingSection, Extraction};
 use crate::facts::{self, Hints, Review, Rules, Settled, settle};
 use crate::kind::Kind;
 use crate::limits::Limits;
+use crate::outcome::Outcome;
 use drawing::{Drawing, Extents, Finding, Measures, UnitClues, Units, measure};
 
 /// A drawing with what its format knows about it.
@@ -24,33 +25,56 @@ pub(crate) struct Drawn {
 /// Below this a unit is doubted.
 const UNIT_CONFIDENCE_MIN: f64 = 0.7;
 
+/// A drawing's share of an Extraction.
+#[derive(Default)]
+pub(crate) struct Measured {
+    pub(crate) section: Option<DrawingSection>,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) needs_review: Vec<Review>,
+    pub(crate) layers: Vec<String>,
+    pub(crate) diagnostics: Diagnostics,
+}
+
 impl Drawn {
-    pub(crate) fn extract(
-        mut self,
-        input: &Input<'_>,
-        rules: &Rules,
-        limits: &Limits,
-    ) -> Extraction {
+    pub(crate) fn outcome(self, input: &Input<'_>, rules: &Rules, limits: &Limits) -> Outcome {
+        let kind = self.kind;
+        let mut measured = self.measure(input, limits);
+        let texts = measured.section.as_ref();
+        let hints = Hints {
+            texts: texts.map_or(&[], |section| &section.texts),
+            layers: &measured.layers,
+            ..Hints::default()
+        };
+        let settled = settle(input.caller, input.file_name, &hints, rules);
+        for diagnostic in settled.diagnostics {
+            measured.diagnostics.push(|| facts_diagnostic(diagnostic));
+        }
+        let Settled {
+            facts,
+            conflicts,
+            suggestions,
+            confidence_score,
+            mut needs_review,
+            ..
+        } = settled;
+        needs_review.append(&mut measured.needs_review);
+        Outcome::from(Extraction {
+            confidence_score,
+            facts,
+            conflicts,
+            suggestions,
+            needs_review,
+            drawing: measured.section,
+            findings: measured.findings,
+            diagnostics: measured.diagnostics.into_list(),
+            ..Extraction::of(input.file_name, Some(kind))
+        })
+    }
+
+    /// Settles the unit, scales to millimetres and measures.
+    pub(crate) fn measure(mut self, input: &Input<'_>, limits: &Limits) -> Measured {
         let units = self.settle_units(input);
         let mut measures = measure(&self.drawing, &limits.measure);
-        let texts: Vec<String> = self
-            .drawing
-            .texts
-            .iter()
-            .map(|text| text.value.clone())
-            .collect();
-        let layers: Vec<String> = self
-            .drawing
-            .layers
-            .iter()
-            .map(|layer| layer.name.clone())
-            .collect();
-        let hints = Hints {
-            texts: &texts,
-            layers: &layers,
-        };
-        let mut settled = settle(input.caller, input.file_name, &hints, rules);
-        settled.needs_review.extend(reviews(&measures, units));
         let mut findings = std::mem::take(&mut measures.findings);
         findings.extend(unit_doubt(units));
         if measures.findings_omitted > 0 {
@@ -58,34 +82,18 @@ impl Drawn {
             self.diagnostics
                 .push(|| Diagnostic::new(Severity::Info, "findings_max", message));
         }
-        for diagnostic in settled.diagnostics.drain(..) {
-            self.diagnostics.push(|| of_facts(diagnostic));
-        }
-        let Settled {
-            facts,
-            conflicts,
-            suggestions,
-            confidence_score,
-            needs_review,
-            ..
-        } = settled;
-        Extraction {
-            file: input.file_name.to_owned(),
-            kind: Some(self.kind),
-            confidence_score,
-            facts,
-            conflicts,
-            suggestions,
-            needs_review,
-            drawing: Some(DrawingSection {
+        let Drawing { texts, layers, .. } = self.drawing;
+        Measured {
+            needs_review: reviews(&measures, units),
+            layers: layers.into_iter().map(|layer| layer.name).collect(),
+            section: Some(DrawingSection {
                 format_version: self.format_version,
                 measures,
                 paper_space_entities: self.paper_space_entities,
-                texts,
+                texts: texts.into_iter().map(|text| text.value).collect(),
             }),
             findings,
-            diagnostics: self.diagnostics.into_list(),
-            error: None,
+            diagnostics: self.diagnostics,
         }
     }
 
@@ -160,7 +168,7 @@ fn reviews(measures: &Measures, units: Units) -> Vec<Review> {
     reviews
 }
 
-fn of_facts(diagnostic: facts::Diagnostic) -> Diagnostic {
+pub(crate) fn facts_diagnostic(diagnostic: facts::Diagnostic) -> Diagnostic {
     let severity = match diagnostic.severity {
         facts::Severity::Info => Severity::Info,
         facts::Severity::Warning => Severity::Warning,

@@ -2,6 +2,7 @@
 //! out, and a key means the same whatever the format. Never computes measures or facts.
 
 use crate::diagnostic::Diagnostic;
+use crate::document::{Document, PartLine};
 use crate::error::ExtractError;
 use crate::facts::{Conflict, Facts, ProjectSuggestion, Review};
 use crate::kind::Kind;
@@ -27,6 +28,14 @@ pub struct Extraction {
     pub needs_review: Vec<Review>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drawing: Option<DrawingSection>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<Document>,
+    /// The lines of a list of parts, cut at a limit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub part_lines: Vec<PartLine>,
+    /// All of them, listed or not.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub part_lines_total: u64,
     #[serde(default)]
     pub findings: Vec<Finding>,
     #[serde(default)]
@@ -67,6 +76,9 @@ pub struct Summary {
     pub layers: Vec<String>,
     pub findings: Vec<FindingWord>,
     pub needs_review: Vec<String>,
+    /// The first lines of a list of parts.
+    pub part_lines: Vec<PartLine>,
+    pub part_lines_total: u64,
 }
 
 /// A finding without its story; equal ones are listed once.
@@ -78,10 +90,16 @@ pub struct FindingWord {
 
 /// Layer names in a summary.
 const LAYERS_MAX: usize = 100;
+/// Part lines in a summary.
+const PART_LINES_MAX: usize = 100;
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
 
 impl Extraction {
-    /// The outcome of a file that could not be read.
-    pub fn failed(file: &str, kind: Option<Kind>, error: &ExtractError) -> Self {
+    /// One that says nothing yet.
+    pub(crate) fn of(file: &str, kind: Option<Kind>) -> Self {
         Self {
             file: file.to_owned(),
             kind,
@@ -91,12 +109,23 @@ impl Extraction {
             suggestions: Vec::new(),
             needs_review: Vec::new(),
             drawing: None,
+            document: None,
+            part_lines: Vec::new(),
+            part_lines_total: 0,
             findings: Vec::new(),
             diagnostics: Vec::new(),
+            error: None,
+        }
+    }
+
+    /// The outcome of a file that could not be read.
+    pub fn failed(file: &str, kind: Option<Kind>, error: &ExtractError) -> Self {
+        Self {
             error: Some(ErrorSection {
                 code: error.code().to_owned(),
                 message: error.to_string(),
             }),
+            ..Self::of(file, kind)
         }
     }
 
@@ -110,6 +139,13 @@ impl Extraction {
         let mut summary = Summary {
             needs_review,
             findings: self.finding_words(),
+            part_lines: self
+                .part_lines
+                .iter()
+                .take(PART_LINES_MAX)
+                .cloned()
+                .collect(),
+            part_lines_total: self.part_lines_total,
             ..Summary::default()
         };
         let Some(DrawingSection { measures, .. }) = &self.drawing else {

@@ -2,8 +2,8 @@
 //! Pure: bytes and limits in, a value with diagnostics out. Only "this is not that format" is an error; hostile bytes
 //! never panic, and no format runs other programs or touches files.
 //!
-//! One module per format (`dxf` so far) makes a drawing; `drawn` turns any drawing into an Extraction; `facts` reads
-//! what people wrote.
+//! One module per format makes a drawing or a document; `drawn` and `documented` turn any of them into an Extraction;
+//! `facts` reads what people wrote.
 //!
 //! ```
 //! use extract::{Input, Limits, extract, facts};
@@ -11,13 +11,15 @@
 //! let dxf = b"0\nSECTION\n2\nENTITIES\n0\nCIRCLE\n8\nCUT\n10\n0\n20\n0\n40\n50\n0\nENDSEC\n0\nEOF\n";
 //! let caller = facts::CallerFacts::default();
 //! let input = Input::new("0007-Blank disc-MS-6mm-x4.dxf", &caller);
-//! let extraction = extract(dxf, &input, &facts::Rules::default(), &Limits::default()).unwrap();
+//! let extraction = extract(dxf, &input, &facts::Rules::default(), &Limits::default()).unwrap().extraction;
 //! let summary = extraction.summary();
 //! assert_eq!((summary.width_mm, summary.parts), (Some(100.0), Some(1)));
 //! assert_eq!(extraction.facts.quantity.unwrap().value, 4);
 //! ```
 
 mod diagnostic;
+mod document;
+mod documented;
 mod drawn;
 pub mod dxf;
 mod error;
@@ -25,14 +27,19 @@ mod extraction;
 pub mod facts;
 mod kind;
 mod limits;
+mod outcome;
 mod sniff;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
+pub use document::{
+    Document, Field, ImageInfo, Ocr, OcrWord, Page, PartLine, Schema, Sheet, Table,
+};
 pub use drawing::Unit;
 pub use error::ExtractError;
 pub use extraction::{DrawingSection, ErrorSection, Extraction, FindingWord, Summary};
 pub use kind::{Kind, Mode};
 pub use limits::Limits;
+pub use outcome::{Outcome, Preview, PreviewForm, Scan};
 pub use sniff::{SNIFF_BYTES, Sniffed, sniff};
 
 use drawing::LayerRules;
@@ -45,6 +52,10 @@ pub struct Input<'a> {
     pub caller: &'a facts::CallerFacts,
     /// The unit of length, when somebody said it.
     pub unit: Option<Unit>,
+    /// What an OCR program read off the [`Scan`] of an earlier reading of the same bytes.
+    pub ocr: Option<&'a Ocr>,
+    /// Whether a picture is wanted.
+    pub preview: bool,
 }
 
 impl<'a> Input<'a> {
@@ -55,6 +66,8 @@ impl<'a> Input<'a> {
             mode: Mode::Auto,
             caller,
             unit: None,
+            ocr: None,
+            preview: false,
         }
     }
 }
@@ -69,27 +82,27 @@ pub fn extract(
     input: &Input<'_>,
     rules: &facts::Rules,
     limits: &Limits,
-) -> Result<Extraction, ExtractError> {
+) -> Result<Outcome, ExtractError> {
     let sniffed = sniff(bytes.get(..SNIFF_BYTES).unwrap_or(bytes), input.file_name);
     let found = sniffed.kind.ok_or(ExtractError::UnknownKind)?;
     match input.mode {
         Mode::As(asked) if asked != found => return Err(ExtractError::WrongKind { asked, found }),
         _ => {}
     }
-    let mut extraction = match found {
+    let mut outcome = match found {
         Kind::Dxf => dxf::read(bytes, &LayerRules::default(), limits)?
             .into_drawn()
-            .extract(input, rules, limits),
+            .outcome(input, rules, limits),
         other => return Err(ExtractError::UnsupportedKind(other)),
     };
     if sniffed.extension_disagrees {
         let message =
             format!("the name's extension belongs to another kind, the content is {found}");
-        extraction.diagnostics.push(Diagnostic::new(
+        outcome.extraction.diagnostics.push(Diagnostic::new(
             Severity::Warning,
             "extension_disagrees",
             message,
         ));
     }
-    Ok(extraction)
+    Ok(outcome)
 }

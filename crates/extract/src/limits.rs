@@ -14,6 +14,8 @@ pub struct Limits {
     pub texts_max: usize,
     /// Bytes of all texts kept.
     pub text_bytes_max: usize,
+    /// Lines of a list of parts kept; the rest is counted.
+    pub part_lines_max: usize,
     /// Diagnostics listed; the rest is counted.
     pub diagnostics_max: usize,
     pub measure: MeasureLimits,
@@ -27,6 +29,7 @@ impl Default for Limits {
             layers_max: 100_000,
             texts_max: 5_000,
             text_bytes_max: 1024 * 1024,
+            part_lines_max: 10_000,
             diagnostics_max: 200,
             measure: MeasureLimits::default(),
         }

@@ -21,6 +21,8 @@ use super::text::{read_layers, read_texts};
 pub struct Hints<'a> {
     pub texts: &'a [String],
     pub layers: &'a [String],
+    /// What columns, fields or properties state, each with its own source.
+    pub readings: &'a [Facts],
 }
 
 /// One of the values said for a fact.
@@ -67,6 +69,7 @@ pub fn settle(caller: &CallerFacts, file_name: &str, hints: &Hints<'_>, rules: &
     let mut readings = vec![caller.facts().clone(), name.facts];
     readings.extend(read_texts(hints.texts, rules));
     readings.extend(read_layers(hints.layers, rules));
+    readings.extend_from_slice(hints.readings);
     let mut conflicts = Vec::new();
     let facts = settle_all(readings, &mut conflicts);
     let mut diagnostics = name.diagnostics;

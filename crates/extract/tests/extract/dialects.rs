@@ -243,7 +243,7 @@ fn units_come_from_the_header_the_writer_or_the_size() {
         &facts::Rules::default(),
         &Limits::default(),
     );
-    let units = told.unwrap().drawing.unwrap().measures;
+    let units = told.unwrap().extraction.drawing.unwrap().measures;
     assert!(close(units.cut_length_mm, 254.0));
 }
 

@@ -195,7 +195,8 @@ fn hostile_files_are_answered_or_refused_at_once() {
         let start = Instant::now();
         match extract(&bytes, &Input::new(name, &caller), &rules, &limits) {
             Err(error) => assert_eq!(error.code(), expected, "{name}"),
-            Ok(extraction) => {
+            Ok(outcome) => {
+                let extraction = outcome.extraction;
                 let findings = extraction
                     .findings
                     .iter()

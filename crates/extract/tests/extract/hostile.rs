@@ -19,7 +19,8 @@ fn any_answer(bytes: &[u8]) {
         drawing::measure(&reading.drawing, &limits.measure);
     }
     match extract::extract(bytes, &Input::new("a.dxf", &caller), &rules, &limits) {
-        Ok(extraction) => {
+        Ok(outcome) => {
+            let extraction = outcome.extraction;
             assert!(extraction.diagnostics.len() <= 12);
             let json = serde_json::to_string(&extraction).expect("an Extraction is JSON");
             let back: extract::Extraction =

@@ -42,6 +42,7 @@ fn extracted(bytes: &[u8], name: &str) -> Extraction {
         &Limits::default(),
     )
     .expect("this is a DXF")
+    .extraction
 }
 
 /// A DXF of nothing but these entities, each given as `code value` words with `|` between fields.

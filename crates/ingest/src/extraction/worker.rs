@@ -103,7 +103,7 @@ fn read(request: &Request, rules: &Rules, limits: &Limits) -> Answer {
     let mut input = Input::new(&request.file_name, &request.caller);
     input.mode = Mode::parse(&request.mode).unwrap_or_default();
     match extract::extract(&bytes, &input, rules, limits) {
-        Ok(extraction) => Answer::Extraction(Box::new(extraction)),
+        Ok(outcome) => Answer::Extraction(Box::new(outcome.extraction)),
         Err(error) => Answer::Error {
             code: error.code().into(),
             message: error.to_string(),

@@ -18,6 +18,7 @@ fn settled(metadata: &str, file_name: &str, texts: &[&str], layers: &[&str]) -> 
     let hints = Hints {
         texts: &texts,
         layers: &layers,
+        ..Hints::default()
     };
     settle(&caller(metadata), file_name, &hints, &Rules::default())
 }
@@ -209,6 +210,7 @@ fn a_thousand_rivals_are_not_all_listed() {
     let hints = Hints {
         texts: &texts,
         layers: &[],
+        ..Hints::default()
     };
     let settled = settle(&CallerFacts::default(), "a.dxf", &hints, &Rules::default());
     assert_eq!(settled.conflicts[0].values.len(), 1 + RIVALS_MAX);
@@ -220,7 +222,11 @@ proptest! {
         texts in proptest::collection::vec("(\\PC{0,20}|Material: |Thk |t=|Qty:? |MS|[0-9]{0,4}|mm|x| |\n){0,8}", 0..6),
         layers in proptest::collection::vec("(\\PC{0,9}|MS|5mm|_){0,4}", 0..4),
     ) {
-        let hints = Hints { texts: &texts, layers: &layers };
+        let hints = Hints {
+            texts: &texts,
+            layers: &layers,
+            ..Hints::default()
+        };
         let settled = settle(&CallerFacts::default(), "0005-Plate-MS-4mm-x2.dxf", &hints, &Rules::default());
         prop_assert!((0.0..=1.0).contains(&settled.confidence_score));
         prop_assert!(settled.facts.confidences().all(|(_, confidence)| (0.0..=1.0).contains(&confidence)));
