@@ -12,14 +12,18 @@ const LINES_MAX: usize = 500;
 /// Who may know whom; a crate that is not named here may know none of ours.
 const ARROWS: &[(&str, &[&str])] = &[
     ("extract", &["drawing"]),
+    ("access", &["db", "service"]),
     ("delivery", &["contract", "db"]),
     (
         "ingest",
         &[
-            "extract", "drawing", "contract", "delivery", "db", "service",
+            "access", "extract", "drawing", "contract", "delivery", "db", "service",
         ],
     ),
-    ("receiver", &["contract", "client", "db", "service"]),
+    (
+        "receiver",
+        &["access", "contract", "client", "db", "service"],
+    ),
     ("client", &["contract"]),
     (
         "draftwire",
@@ -34,10 +38,13 @@ const TESTKIT: &str = "testkit";
 
 /// Names of outside crates by their beginning, and who may use them.
 const FENCES: &[(&str, &[&str])] = &[
-    ("actix", &["service", "ingest", "receiver", "testkit"]),
+    (
+        "actix",
+        &["access", "service", "ingest", "receiver", "testkit"],
+    ),
     (
         "diesel",
-        &["db", "delivery", "ingest", "receiver", "testkit"],
+        &["access", "db", "delivery", "ingest", "receiver", "testkit"],
     ),
     ("reqwest", &["delivery", "client", "testkit", "e2e"]),
     ("notify", &["ingest"]),
