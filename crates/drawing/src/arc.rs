@@ -53,6 +53,29 @@ impl Arc {
         })
     }
 
+    /// The arc from `a` over `middle` to `b`; nothing when they lie on a line.
+    pub fn through(a: Point, middle: Point, b: Point) -> Option<Self> {
+        let (to_middle, chord) = (middle - a, b - a);
+        let doubled = 2.0 * to_middle.cross(chord);
+        let weighted = to_middle * chord.dot(chord) - chord * to_middle.dot(to_middle);
+        let offset = weighted.perpendicular() * (1.0 / doubled);
+        if !offset.is_finite() {
+            return None;
+        }
+        let (from, to) = (offset * -1.0, chord - offset);
+        let (start, end) = (from.y.atan2(from.x), to.y.atan2(to.x));
+        Some(Self {
+            center: a + offset,
+            radius: offset.length(),
+            start,
+            sweep: if doubled > 0.0 {
+                turn(start, end)
+            } else {
+                -turn(end, start)
+            },
+        })
+    }
+
     /// The point after `fraction` (0 to 1) of the sweep.
     pub fn at(&self, fraction: f64) -> Point {
         self.center + Point::polar(self.radius, self.start + self.sweep * fraction)

@@ -1,6 +1,6 @@
 //! Ellipses and elliptical arcs: exact box and area, arc length by Carlson's symmetric integrals. Never flattens.
 
-use crate::arc::{sweep_meets, turn, unit_segment_contains};
+use crate::arc::{Arc, sweep_meets, turn, unit_segment_contains};
 use crate::point::{Extents, Point};
 use std::f64::consts::{FRAC_PI_2, PI, TAU};
 
@@ -101,6 +101,18 @@ impl Ellipse {
     pub(crate) fn scale(&mut self, factor: f64) {
         self.center = self.center * factor;
         self.major = self.major * factor;
+    }
+}
+
+impl From<Arc> for Ellipse {
+    fn from(arc: Arc) -> Self {
+        Self {
+            center: arc.center,
+            major: Point::new(arc.radius, 0.0),
+            ratio: 1.0,
+            start: arc.start,
+            sweep: arc.sweep,
+        }
     }
 }
 

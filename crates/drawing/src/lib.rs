@@ -19,8 +19,10 @@
 //! assert!((measures.cut_length_mm - 289.026_524).abs() < 1e-6);
 //! ```
 
+mod affine;
 mod arc;
 mod contour;
+mod cubic;
 mod ellipse;
 mod finding;
 mod findings;
@@ -37,8 +39,10 @@ mod segment;
 mod strips;
 mod units;
 
+pub use affine::Affine;
 pub use arc::Arc;
 pub use contour::{Contour, Nesting, pieces};
+pub use cubic::Cubic;
 pub use ellipse::Ellipse;
 pub use finding::{Finding, Severity};
 pub use join::{Chain, Joined, Member, join, tolerance as join_tolerance};

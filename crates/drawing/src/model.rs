@@ -34,6 +34,11 @@ pub enum Shape {
         count: u32,
         closed: bool,
     },
+    /// A run of `Drawing::pieces`, each beginning where the one before ends.
+    Path {
+        first: u32,
+        count: u32,
+    },
 }
 
 /// One curve of the drawing.
@@ -60,8 +65,11 @@ pub struct Drawing {
     pub units: Option<Units>,
     pub layers: Vec<Layer>,
     pub curves: Vec<Curve>,
+    /// Shown but neither measured nor cut: hatches, dimension lines.
+    pub background: Vec<Curve>,
     pub ellipses: Vec<Ellipse>,
     pub vertices: Vec<Vertex>,
+    pub pieces: Vec<Segment>,
     pub texts: Vec<Text>,
     /// Model-space entities by type, as they stand in the file.
     pub entity_counts: BTreeMap<String, u64>,
@@ -88,6 +96,20 @@ impl Drawing {
         })
     }
 
+    /// A path of the pieces added since `first` of them were there; nothing when there are none. It is closed when the
+    /// last ends exactly where the first begins.
+    pub fn path_since(&self, first: usize) -> Option<Shape> {
+        let count = self
+            .pieces
+            .len()
+            .checked_sub(first)
+            .filter(|count| *count > 0)?;
+        Some(Shape::Path {
+            first: u32::try_from(first).ok()?,
+            count: u32::try_from(count).ok()?,
+        })
+    }
+
     pub fn layer(&self, id: LayerId) -> Option<&Layer> {
         self.layers.get(usize::try_from(id.0).ok()?)
     }
@@ -107,11 +129,15 @@ impl Drawing {
             Shape::Polyline { closed, .. } => {
                 let vertices = self.polyline(curve);
                 Segments {
-                    single: None,
                     closing: vertices.first().filter(|_| closed).map(|first| first.point),
                     vertices,
+                    ..Segments::default()
                 }
             }
+            Shape::Path { .. } => Segments {
+                pieces: self.path(curve),
+                ..Segments::default()
+            },
         }
     }
 
@@ -120,9 +146,15 @@ impl Drawing {
         let Shape::Polyline { first, count, .. } = curve.shape else {
             return &[];
         };
-        let run = usize::try_from(first).ok().zip(usize::try_from(count).ok());
-        run.and_then(|(first, count)| self.vertices.get(first..first.checked_add(count)?))
-            .unwrap_or_default()
+        run(&self.vertices, first, count)
+    }
+
+    /// The pieces of a path; none for other shapes.
+    pub fn path(&self, curve: &Curve) -> &[Segment] {
+        let Shape::Path { first, count } = curve.shape else {
+            return &[];
+        };
+        run(&self.pieces, first, count)
     }
 
     /// Both ends of an open curve; nothing for one that closes upon itself exactly.
@@ -133,6 +165,15 @@ impl Drawing {
             Shape::Polyline { .. } => {
                 let vertices = self.polyline(curve);
                 (vertices.first()?.point, vertices.last()?.point)
+            }
+            Shape::Path { .. } => {
+                let pieces = self.path(curve);
+                let (start, end) = (pieces.first()?.start(), pieces.last()?.end());
+                let whole = pieces.len() == 1 && pieces.first()?.is_closed();
+                if whole || start == end {
+                    return None;
+                }
+                (start, end)
             }
             Shape::Arc(_) | Shape::Ellipse(_) => {
                 let segment = self.segments(curve).next()?;
@@ -165,11 +206,11 @@ impl Drawing {
 
     /// Multiplies every coordinate.
     pub fn scale(&mut self, factor: f64) {
-        for curve in &mut self.curves {
+        for curve in self.curves.iter_mut().chain(&mut self.background) {
             match &mut curve.shape {
                 Shape::Line(a, b) => (*a, *b) = (*a * factor, *b * factor),
                 Shape::Arc(arc) => arc.scale(factor),
-                Shape::Ellipse(_) | Shape::Polyline { .. } => {}
+                Shape::Ellipse(_) | Shape::Polyline { .. } | Shape::Path { .. } => {}
             }
         }
         for ellipse in &mut self.ellipses {
@@ -177,6 +218,9 @@ impl Drawing {
         }
         for vertex in &mut self.vertices {
             vertex.point = vertex.point * factor;
+        }
+        for piece in &mut self.pieces {
+            piece.scale(factor);
         }
         for text in &mut self.texts {
             text.place = text.place * factor;
@@ -188,8 +232,15 @@ impl Drawing {
 #[derive(Clone, Debug, Default)]
 pub struct Segments<'a> {
     single: Option<Segment>,
+    pieces: &'a [Segment],
     vertices: &'a [Vertex],
     closing: Option<Point>,
+}
+
+fn run<T>(list: &[T], first: u32, count: u32) -> &[T] {
+    let run = usize::try_from(first).ok().zip(usize::try_from(count).ok());
+    run.and_then(|(first, count)| list.get(first..first.checked_add(count)?))
+        .unwrap_or_default()
 }
 
 impl Segments<'_> {
@@ -207,6 +258,10 @@ impl Iterator for Segments<'_> {
     fn next(&mut self) -> Option<Segment> {
         if let Some(segment) = self.single.take() {
             return Some(segment);
+        }
+        if let Some((piece, rest)) = self.pieces.split_first() {
+            self.pieces = rest;
+            return Some(*piece);
         }
         let (from, rest) = self.vertices.split_first()?;
         let to = match rest.first() {

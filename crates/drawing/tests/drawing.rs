@@ -7,8 +7,8 @@
 )]
 
 use drawing::{
-    Arc, Curve, Drawing, Layer, LayerId, MeasureLimits, Measures, Operation, Point, Shape, Vertex,
-    measure,
+    Arc, Cubic, Curve, Drawing, Layer, LayerId, MeasureLimits, Measures, Operation, Point, Segment,
+    Shape, Vertex, measure,
 };
 use proptest::prelude::*;
 use std::f64::consts::PI;
@@ -126,6 +126,47 @@ proptest! {
         prop_assert_eq!(a.extents_mm, b.extents_mm);
         prop_assert_eq!(&a.entity_counts, &b.entity_counts);
     }
+}
+
+#[test]
+fn paths_join_close_measure_and_scale() {
+    let (a, b, c) = (
+        Point::new(0.0, 0.0),
+        Point::new(40.0, 0.0),
+        Point::new(40.0, 30.0),
+    );
+    let bow = |a: Point, d: Point| {
+        Segment::Cubic(Cubic {
+            a,
+            b: a + (d - a) * (1.0 / 3.0),
+            c: a + (d - a) * (2.0 / 3.0),
+            d,
+        })
+    };
+    let mut drawing = drawing();
+    // An open path that a line closes, around a path that closes itself.
+    drawing.pieces = vec![bow(a, b), Segment::Line(b, c)];
+    let open = drawing.path_since(0).unwrap();
+    add(&mut drawing, open);
+    add(&mut drawing, Shape::Line(a, c));
+    let inner = [(30.0, 5.0), (35.0, 5.0), (35.0, 10.0)].map(|(x, y)| Point::new(x, y));
+    for side in 0..3 {
+        drawing.pieces.push(bow(inner[side], inner[(side + 1) % 3]));
+    }
+    let closed = drawing.path_since(2).unwrap();
+    add(&mut drawing, closed);
+    assert!(drawing.path_since(5).is_none());
+    drawing.scale(2.0);
+    let measures = measured(&drawing);
+    let shape = (
+        measures.contours_total,
+        measures.open_chains,
+        measures.parts_total,
+    );
+    assert_eq!(shape, (2, 0, 1));
+    assert!((measures.cut_length_mm - 2.0 * (120.0 + 10.0 + 50.0_f64.sqrt())).abs() < 1e-6);
+    assert!((measures.net_area_mm2 - 4.0 * (600.0 - 12.5)).abs() < 1e-6);
+    assert_eq!(measures.extents_mm.unwrap().max_x, 80.0);
 }
 
 #[test]
