@@ -13,9 +13,7 @@ pub enum ExtractError {
     UnsupportedKind(Kind),
     #[error("asked to read this as {asked}, but its content is {found}: leave the mode at AUTO")]
     WrongKind { asked: Kind, found: Kind },
-    #[error("binary DXF is not read yet: save as ASCII DXF")]
-    BinaryDxf,
-    #[error("no DXF section was found in this file: export it again as ASCII DXF")]
+    #[error("no DXF section was found in this file: export it again as DXF")]
     NotDxf,
 }
 
@@ -26,7 +24,6 @@ impl ExtractError {
             Self::UnknownKind => "unknown_kind",
             Self::UnsupportedKind(_) => "unsupported_kind",
             Self::WrongKind { .. } => "wrong_kind",
-            Self::BinaryDxf => "binary_dxf",
             Self::NotDxf => "not_dxf",
         }
     }

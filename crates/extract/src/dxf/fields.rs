@@ -1,7 +1,6 @@
 //! The fields of one entity: hands its own group codes to whoever reads it, keeps those that all entities share.
 //! Never lets application data or embedded objects pass for the entity's own.
 
-use super::number::real;
 use super::pairs::{Pair, Pairs};
 use super::plane::Plane;
 use drawing::Point;
@@ -116,7 +115,7 @@ impl<'r, 'a> Fields<'r, 'a> {
                 1000.. | ..0 => {}
                 _ if self.in_group || self.embedded => {}
                 8 => self.common.layer = pair.value.trim_ascii(),
-                67 => self.common.paper = pair.value.trim_ascii() == b"1",
+                67 => self.common.paper = pair.integer() == Some(1),
                 210 => self.common.extrusion[0] = self.number(pair),
                 220 => self.common.extrusion[1] = self.number(pair),
                 230 => self.common.extrusion[2] = self.number(pair),
@@ -127,7 +126,7 @@ impl<'r, 'a> Fields<'r, 'a> {
 
     /// A field's number; a bad one makes the entity defective and counts as 0.
     pub(super) fn number(&mut self, pair: Pair<'_>) -> f64 {
-        let defect = match real(pair.value) {
+        let defect = match pair.real() {
             Some(number) if number.abs() <= COORDINATE_MAX => return number,
             Some(_) => Defect::OutOfRange(pair.line),
             None => Defect::BadNumber(pair.line),

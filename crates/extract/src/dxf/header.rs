@@ -1,6 +1,5 @@
 //! The HEADER section: the few variables that matter to a reader. Never trusts its extents.
 
-use super::number::integer;
 use super::pairs::Pairs;
 use super::text;
 use drawing::Unit;
@@ -31,8 +30,8 @@ impl Header {
                 (9, _) => variable = pair.value.trim_ascii(),
                 (1, b"$ACADVER") => self.version = word(pair.value),
                 (3, b"$DWGCODEPAGE") => self.code_page = word(pair.value),
-                (70, b"$INSUNITS") => self.insunits = integer(pair.value),
-                (70, b"$MEASUREMENT") => self.metric = integer(pair.value).map(|flag| flag != 0),
+                (70, b"$INSUNITS") => self.insunits = pair.integer(),
+                (70, b"$MEASUREMENT") => self.metric = pair.integer().map(|flag| flag != 0),
                 _ => {}
             }
         }

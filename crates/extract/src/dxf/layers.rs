@@ -1,7 +1,6 @@
 //! Layer names to layers, whether the table or an entity names them first. Names differ in more than letter case.
 //! Never looks a name up twice in a row.
 
-use super::number::integer;
 use super::pairs::Pairs;
 use super::text::decode;
 use drawing::{Layer, LayerId, LayerRules};
@@ -57,8 +56,8 @@ impl<'a> Layers<'a> {
         while let Some(pair) = pairs.field() {
             match pair.code {
                 2 => name = Some(pair.value.trim_ascii()),
-                62 => visible &= integer(pair.value).is_none_or(|colour| colour >= 0),
-                70 => visible &= integer(pair.value).is_none_or(|flags| flags & FROZEN == 0),
+                62 => visible &= pair.integer().is_none_or(|colour| colour >= 0),
+                70 => visible &= pair.integer().is_none_or(|flags| flags & FROZEN == 0),
                 _ => {}
             }
         }

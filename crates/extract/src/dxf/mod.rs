@@ -1,9 +1,10 @@
-//! Reads text DXF, R12 to 2018, into a [`Drawing`]: one streaming pass, no recursion, nothing copied but what is kept.
+//! Reads DXF, R12 to 2018, text and binary, into a [`Drawing`]: one streaming pass, no recursion, nothing copied but what is kept.
 //! A broken entity costs that entity and a diagnostic; only what is no DXF at all is an error.
 //!
 //! One file per concern: `pairs` (group codes), `fields` (one entity), then a file per family of entities. A new entity
 //! is a function from `Fields` to a shape and a line in `entity`.
 
+mod binary;
 mod curves;
 mod entity;
 mod fields;
@@ -37,23 +38,17 @@ pub struct Reading {
     pub diagnostics: Diagnostics,
 }
 
-/// What a binary DXF begins with (DXF reference, binary DXF files); its line end may be lost in transport.
-const BINARY: &[u8] = b"AutoCAD Binary DXF";
-
 /// Reads a whole file.
 ///
 /// # Errors
-/// [`ExtractError::BinaryDxf`] for the binary form, [`ExtractError::NotDxf`] when there is no section in it.
+/// [`ExtractError::NotDxf`] when there is no section in it.
 pub fn read(bytes: &[u8], rules: &LayerRules, limits: &Limits) -> Result<Reading, ExtractError> {
-    if bytes.starts_with(BINARY) {
-        return Err(ExtractError::BinaryDxf);
-    }
     reader::Reader::new(bytes, rules, limits).read()
 }
 
 /// Whether a file's first bytes are a DXF's, text or binary.
 pub(crate) fn sniff(head: &[u8]) -> bool {
-    head.starts_with(BINARY) || looks_like(head)
+    binary::is_binary(head) || looks_like(head)
 }
 
 /// A diagnostic placed at a line of the file.

@@ -14,7 +14,12 @@ pub(super) fn real(value: &[u8]) -> Option<f64> {
 
 /// A flag, count or code.
 pub(super) fn integer(value: &[u8]) -> Option<i64> {
-    let whole = real(value)?.round();
+    whole(real(value)?)
+}
+
+/// The nearest whole number, if doubles are that exact.
+pub(super) fn whole(number: f64) -> Option<i64> {
+    let whole = number.round();
     #[expect(clippy::cast_possible_truncation, reason = "checked to be within 2^53")]
     (whole.abs() <= 9.0e15).then_some(whole as i64)
 }

@@ -1,15 +1,42 @@
-//! The stream of group code and value pairs that a text DXF is made of. Borrows from the file's bytes, copies nothing,
-//! and never stops at a broken line: it notes the damage and goes on at the next record.
+//! The stream of group code and value pairs that a DXF is made of, text or binary. Borrows from the file's bytes, copies
+//! nothing, and never stops at a broken line: it notes the damage and goes on at the next record.
 
+use super::binary::{self, Width};
+use super::number;
 use memchr::memchr2;
 
 /// A group code and its value, blanks around the value included.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pair<'a> {
     pub(super) code: i16,
+    /// As it stands in the file: a text, or in a binary file what the code's type says.
     pub(super) value: &'a [u8],
-    /// The line of the code, from 1.
+    /// The line of the code, from 1; in a binary file the number of the record.
     pub(super) line: u32,
+    is_binary: bool,
+}
+
+impl<'a> Pair<'a> {
+    /// The value as a coordinate, radius or angle; nothing when it is no finite number.
+    pub(super) fn real(&self) -> Option<f64> {
+        if self.is_binary {
+            return binary::real(self.code, self.value);
+        }
+        number::real(self.value)
+    }
+
+    /// The value as a flag, count or code.
+    pub(super) fn integer(&self) -> Option<i64> {
+        if self.is_binary {
+            return binary::integer(self.code, self.value);
+        }
+        number::integer(self.value)
+    }
+
+    /// The value as a name.
+    pub(super) fn word(&self) -> &'a [u8] {
+        self.value.trim_ascii()
+    }
 }
 
 /// What begins with a group code 0: an entity, a table entry, a section.
@@ -19,12 +46,13 @@ pub(super) struct Record<'a> {
     pub(super) line: u32,
 }
 
-/// Lines that are no pairs.
+/// What is no pair.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Damage {
     pub(super) places: u64,
     pub(super) first_line: u32,
-    pub(super) lines_skipped: u64,
+    /// Lines, or in a binary file bytes.
+    pub(super) skipped: u64,
 }
 
 /// Reads pairs and groups them into records.
@@ -32,6 +60,8 @@ pub(super) struct Damage {
 pub(super) struct Pairs<'a> {
     rest: &'a [u8],
     line: u32,
+    /// Of group codes, in a binary file.
+    width: Option<Width>,
     last_value: &'a [u8],
     pending: Option<Record<'a>>,
     pub(super) damage: Damage,
@@ -43,8 +73,13 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 impl<'a> Pairs<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
+        let opened = binary::open(bytes);
         Self {
-            rest: bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes),
+            rest: opened.map_or_else(
+                || bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes),
+                |(rest, _)| rest,
+            ),
+            width: opened.map(|(_, width)| width),
             line: 1,
             last_value: b"",
             pending: None,
@@ -95,11 +130,43 @@ impl<'a> Pairs<'a> {
         self.line
     }
 
+    pub(super) fn is_binary(&self) -> bool {
+        self.width.is_some()
+    }
+
     fn skip_fields(&mut self) {
         while self.field().is_some() {}
     }
 
     fn pair(&mut self) -> Option<Pair<'a>> {
+        match self.width {
+            None => self.text_pair(),
+            Some(width) => self.binary_pair(width),
+        }
+    }
+
+    fn binary_pair(&mut self, width: Width) -> Option<Pair<'a>> {
+        loop {
+            if let Some((code, value, rest)) = binary::split(self.rest, width) {
+                self.rest = rest;
+                self.line = self.line.saturating_add(u32::from(code == 0));
+                return Some(Pair {
+                    code,
+                    value,
+                    line: self.line,
+                    is_binary: true,
+                });
+            }
+            if self.rest.is_empty() {
+                return None;
+            }
+            let skipped = binary::resync(self.rest, width);
+            self.note_damage(self.line, u64::try_from(skipped).unwrap_or(u64::MAX));
+            self.rest = self.rest.get(skipped..).unwrap_or_default();
+        }
+    }
+
+    fn text_pair(&mut self) -> Option<Pair<'a>> {
         loop {
             let (line, before) = (self.line, self.rest);
             let text = self.text_line()?;
@@ -107,7 +174,12 @@ impl<'a> Pairs<'a> {
                 Some(code) => {
                     self.last_value = self.text_line()?;
                     let value = self.last_value;
-                    return Some(Pair { code, value, line });
+                    return Some(Pair {
+                        code,
+                        value,
+                        line,
+                        is_binary: false,
+                    });
                 }
                 None if text.trim_ascii().is_empty() => {}
                 // A line is missing before it: what was taken for a value is the code 0 of this name.
@@ -117,6 +189,7 @@ impl<'a> Pairs<'a> {
                         code: 0,
                         value: text,
                         line,
+                        is_binary: false,
                     });
                 }
                 None => {
@@ -146,12 +219,12 @@ impl<'a> Pairs<'a> {
         self.note_damage(from, u64::from(self.line.saturating_sub(from)));
     }
 
-    fn note_damage(&mut self, line: u32, lines_skipped: u64) {
+    fn note_damage(&mut self, line: u32, skipped: u64) {
         if self.damage.places == 0 {
             self.damage.first_line = line;
         }
         self.damage.places += 1;
-        self.damage.lines_skipped += lines_skipped;
+        self.damage.skipped += skipped;
     }
 
     fn text_line(&mut self) -> Option<&'a [u8]> {
@@ -248,7 +321,7 @@ mod tests {
             (
                 pairs.damage.places,
                 pairs.damage.first_line,
-                pairs.damage.lines_skipped
+                pairs.damage.skipped
             ),
             (1, 5, 3)
         );

@@ -2,7 +2,6 @@
 //! a polyline that turns out defective is taken back. Meshes are not outlines and are never read as such.
 
 use super::fields::{Defect, Fields};
-use super::number::integer;
 use super::pairs::Pairs;
 use super::plane::Plane;
 use drawing::{Point, Vertex};
@@ -31,7 +30,7 @@ pub(super) fn light(
     let (mut closed, mut complete) = (false, true);
     while let Some(pair) = fields.next() {
         match pair.code {
-            70 => closed = integer(pair.value).is_some_and(|flags| flags & CLOSED != 0),
+            70 => closed = pair.integer().is_some_and(|flags| flags & CLOSED != 0),
             10 => {
                 if vertices.len() >= vertices_max {
                     fields.defect.get_or_insert(Defect::OverLimit);
@@ -69,7 +68,7 @@ pub(super) fn heavy(
     let mut flags = 0;
     while let Some(pair) = fields.next() {
         if pair.code == 70 {
-            flags = integer(pair.value).unwrap_or_default();
+            flags = pair.integer().unwrap_or_default();
         }
     }
     let mut sound = fields.finish();
@@ -99,7 +98,7 @@ fn vertex(pairs: &mut Pairs<'_>, splined: bool) -> Result<Option<Vertex>, Defect
             10 => point.x = fields.number(pair),
             20 => point.y = fields.number(pair),
             42 => bulge = fields.number(pair),
-            70 => flags = integer(pair.value).unwrap_or_default(),
+            70 => flags = pair.integer().unwrap_or_default(),
             _ => {}
         }
     }

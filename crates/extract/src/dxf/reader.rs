@@ -238,7 +238,7 @@ impl<'a> Reader<'a> {
         if damage.places > 0 {
             let message = format!(
                 "{} unreadable lines in {} places",
-                damage.lines_skipped, damage.places
+                damage.skipped, damage.places
             );
             self.diagnostics.push(|| {
                 at_line(
