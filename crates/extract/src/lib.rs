@@ -42,8 +42,6 @@ pub use limits::Limits;
 pub use outcome::{Outcome, Preview, PreviewForm, Scan};
 pub use sniff::{SNIFF_BYTES, Sniffed, sniff};
 
-use drawing::LayerRules;
-
 /// What is known of a file besides its bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
@@ -90,7 +88,7 @@ pub fn extract(
         _ => {}
     }
     let mut outcome = match found {
-        Kind::Dxf => dxf::read(bytes, &LayerRules::default(), limits)?
+        Kind::Dxf => dxf::read(bytes, &rules.layers, limits)?
             .into_drawn()
             .outcome(input, rules, limits),
         other => return Err(ExtractError::UnsupportedKind(other)),

@@ -1,5 +1,6 @@
 //! How names and texts are read, as data that a shop can change in its configuration; it must never hold a rule that code repeats.
 
+use drawing::LayerRules;
 use serde::{Deserialize, Serialize};
 
 use super::material::Materials;
@@ -25,6 +26,8 @@ pub struct Rules {
     pub part_words: Vec<String>,
     /// Words beside a millimetre figure or a count that make it something else: `12mm hole`, `x4 slots`.
     pub feature_words: Vec<String>,
+    /// Which layer names mean which operation.
+    pub layers: LayerRules,
 }
 
 /// A named form of file names.
@@ -219,6 +222,7 @@ impl Default for Rules {
             conventions: CONVENTIONS.map(convention).into(),
             part_words: words(PART_WORDS),
             feature_words: words(FEATURE_WORDS),
+            layers: LayerRules::default(),
         }
     }
 }

@@ -40,9 +40,37 @@ pub(super) fn fact<T>(value: T, evidence: &str, confidence: f64) -> Option<Fact<
     ))
 }
 
-/// Reads the facts of a file's name, with or without folders and extension.
+/// How sure a code is that a folder bears.
+const FOLDER_CONFIDENCE: f64 = 0.95;
+
+/// Reads the facts of a file's name, with or without folders and extension. Of folders only codes of client and
+/// project are read, where the name itself has none.
 pub fn read_name(file_name: &str, rules: &Rules) -> NameReading {
-    let stem = stem(file_name);
+    let mut reading = read_stem(&stem(file_name), rules);
+    add_codes_of_folders(file_name, &mut reading.facts);
+    reading
+}
+
+/// The innermost folder with a code decides.
+fn add_codes_of_folders(file_name: &str, facts: &mut Facts) {
+    let end = file_name.floor_char_boundary(NAME_BYTES_MAX);
+    let path = file_name.get(..end).unwrap_or_default();
+    for folder in path.rsplit(['/', '\\']).skip(1) {
+        if facts.project_code.is_none() {
+            let found = codes::find_project(folder);
+            facts.project_code =
+                found.and_then(|(code, words)| fact(code, words, FOLDER_CONFIDENCE));
+        }
+        // The client that a project's code names is not said again.
+        if facts.client_code.is_none() && facts.project_code.is_none() {
+            let found = codes::find_client(folder);
+            facts.client_code =
+                found.and_then(|(code, words)| fact(code, words, FOLDER_CONFIDENCE));
+        }
+    }
+}
+
+fn read_stem(stem: &str, rules: &Rules) -> NameReading {
     let written_by_program = |exact: bool| {
         rules
             .conventions
@@ -50,12 +78,12 @@ pub fn read_name(file_name: &str, rules: &Rules) -> NameReading {
             .filter(move |form| form.exact == exact)
     };
     if let Some(reading) =
-        written_by_program(true).find_map(|form| convention::read_exact(form, &stem, rules))
+        written_by_program(true).find_map(|form| convention::read_exact(form, stem, rules))
     {
         return reading;
     }
     let mut found = NameReading::default();
-    let text = take_codes(&stem, &mut found.facts);
+    let text = take_codes(stem, &mut found.facts);
     let text = peel::peel(&text, &mut found);
     let anchored = found.facts.client_code.is_some() || found.facts.project_code.is_some();
     let mut reading = written_by_program(false)

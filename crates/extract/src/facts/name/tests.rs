@@ -385,3 +385,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn folders_give_the_codes_that_the_name_lacks() {
+    for (path, client, project) in [
+        ("CL-0001/1.Projects/part.dxf", Some("CL0001"), None),
+        (
+            "CL-0001/JB-2025-10-CL0001-002 gates/part.dxf",
+            None,
+            Some("JB-2025-10-CL0001-002"),
+        ),
+        ("CL0002\\CL0003\\part.dxf", Some("CL0003"), None),
+        ("CL0002/part CL0004.dxf", Some("CL0004"), None),
+        ("plates/part.dxf", None, None),
+    ] {
+        let facts = read_name(path, &Rules::default()).facts;
+        let client_found = facts.client_code.as_ref().map(|fact| fact.value.as_str());
+        let project_found = facts.project_code.as_ref().map(|fact| fact.value.as_str());
+        assert_eq!((client_found, project_found), (client, project), "{path}");
+        assert_eq!(
+            facts.part_name.map(|fact| fact.value).as_deref(),
+            Some("part")
+        );
+    }
+}
