@@ -5,6 +5,7 @@
     reason = "a command line tool speaks on its standard output"
 )]
 
+mod apt;
 mod bench;
 mod fixtures;
 mod postgres;

@@ -3,11 +3,13 @@
 
 use std::io;
 use std::net::TcpListener;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use crate::apt;
 
 /// Debian's and Ubuntu's place for the server's programs, one folder per version.
 const DEBIAN_VERSIONS: &str = "/usr/lib/postgresql";
@@ -40,7 +42,7 @@ impl Postgres {
     /// Starts a server with fsync on, `trust` for user `postgres` on loopback, 200 connections.
     /// Installs PostgreSQL by apt when it is missing and we are root.
     pub(crate) fn start() -> Result<Self, String> {
-        let bin = programs()?;
+        let bin = apt::ensure("postgresql", find_programs)?;
         let owner = Owner::find()?;
         let folder = owner.folder().map_err(|error| {
             format!("cannot make a folder for PostgreSQL in the temporary folder: {error}")
@@ -113,7 +115,7 @@ struct Owner(Option<(u32, u32)>);
 
 impl Owner {
     fn find() -> Result<Self, String> {
-        if !is_root() {
+        if !apt::is_root() {
             return Ok(Self(None));
         }
         let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
@@ -161,10 +163,6 @@ impl Owner {
     }
 }
 
-fn is_root() -> bool {
-    std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
-}
-
 fn ids_of(line: &str, user: &str) -> Option<(u32, u32)> {
     let mut fields = line.split(':');
     let found = fields.next()? == user;
@@ -175,34 +173,7 @@ fn ids_of(line: &str, user: &str) -> Option<(u32, u32)> {
     found.then_some(ids)
 }
 
-/// The folder of `initdb`, `postgres` and `pg_isready`, installed first if need and rights be.
-fn programs() -> Result<PathBuf, String> {
-    if let Some(bin) = find_programs() {
-        return Ok(bin);
-    }
-    const MISSING: &str =
-        "PostgreSQL is needed for the tests: install the package `postgresql` (Debian, Ubuntu)";
-    if !is_root() {
-        return Err(format!("{MISSING}, or run this as root"));
-    }
-    println!("installing the package `postgresql`");
-    let install = ["install", "-y", "--no-install-recommends", "postgresql"];
-    if !(apt_get(&install) || apt_get(&["update"]) && apt_get(&install)) {
-        return Err(format!("{MISSING}; apt-get could not"));
-    }
-    find_programs().ok_or_else(|| MISSING.to_owned())
-}
-
-fn apt_get(arguments: &[&str]) -> bool {
-    let mut command = Command::new("apt-get");
-    let command = command.env("DEBIAN_FRONTEND", "noninteractive");
-    command
-        .args(arguments)
-        .status()
-        .is_ok_and(|status| status.success())
-}
-
-/// The newest version of Debian's, else what the path holds.
+/// The folder of `initdb`, `postgres` and `pg_isready`: the newest version of Debian's, else what the path holds.
 fn find_programs() -> Option<PathBuf> {
     let versions = std::fs::read_dir(DEBIAN_VERSIONS).into_iter().flatten();
     let mut debian: Vec<(u32, PathBuf)> = versions

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
+use crate::apt;
 use crate::postgres::Postgres;
 
 /// Real files to test with, if the variable is not set: kept beside the repository.
@@ -61,6 +62,7 @@ pub(crate) fn run(root: &Path, fast: bool) -> ExitCode {
             succeed(clippy.args(["-D", "warnings"]))
         });
     }
+    stage(&mut counts, "programs", |_| programs());
     stage(&mut counts, "test", |counts| tests(root, counts));
     println!("{} passed, {} failed", counts.passed, counts.failed);
     if counts.failed == 0 && counts.passed > 0 {
@@ -82,6 +84,15 @@ fn stage(counts: &mut Counts, name: &str, run: impl FnOnce(&mut Counts) -> Resul
             println!("== {name} failed after {seconds:.1} s: {sentence}");
         }
     }
+}
+
+/// What tests run beside our own program: package and program.
+const PROGRAMS: [(&str, &str); 1] = [("tesseract-ocr", "tesseract")];
+
+fn programs() -> Result<(), String> {
+    PROGRAMS.iter().try_for_each(|(package, program)| {
+        apt::ensure(package, || apt::program(program)).map(|_path| ())
+    })
 }
 
 fn tests(root: &Path, counts: &mut Counts) -> Result<(), String> {
