@@ -1,11 +1,11 @@
 //! Closed contours: their box, length, area, and the circle they may form; and where they lie in each other.
 //! Never changes a chain.
 
+use crate::circle;
 use crate::join::{Chain, Joined};
 use crate::model::Drawing;
 use crate::point::{Extents, Point};
 use crate::segment::Segment;
-use std::f64::consts::TAU;
 
 /// A closed chain, measured.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +17,8 @@ pub struct Contour {
     pub area: f64,
     /// Set when the contour is a circle, whatever it is made of.
     pub diameter: Option<f64>,
+    /// That circle is a polygon of many equal sides.
+    pub polygon: bool,
     pub nesting: Nesting,
 }
 
@@ -62,12 +64,16 @@ impl Contour {
             }
             twice_area += if member.reversed { -share } else { share };
         }
+        let area = twice_area.abs() / 2.0;
+        let own = || pieces(drawing, joined, &chain);
+        let circle = circle::recognise(own, length, area, tolerance);
         Some(Self {
             chain,
             extents,
             length,
-            area: twice_area.abs() / 2.0,
-            diameter: circle_diameter(pieces(drawing, joined, &chain), tolerance),
+            area,
+            diameter: circle.map(|circle| circle.diameter),
+            polygon: circle.is_some_and(|circle| circle.polygon),
             nesting: Nesting::default(),
         })
     }
@@ -94,25 +100,4 @@ pub fn pieces<'a>(
         .iter()
         .filter_map(|member| drawing.curves.get(member.curve as usize))
         .flat_map(|curve| drawing.segments(curve))
-}
-
-/// The diameter of the circle that closed pieces form: arcs about one centre with one radius that turn once in all.
-fn circle_diameter(mut pieces: impl Iterator<Item = Segment>, tolerance: f64) -> Option<f64> {
-    let first = pieces.next()?.as_circular(tolerance)?;
-    let mut turned = first.sweep.abs();
-    for piece in pieces {
-        // A point drawn twice leaves a piece without length.
-        if piece.length() <= tolerance * 1e-3 {
-            continue;
-        }
-        let arc = piece.as_circular(tolerance)?;
-        if arc.center.distance(first.center) > tolerance
-            || (arc.radius - first.radius).abs() > tolerance
-        {
-            return None;
-        }
-        turned += arc.sweep.abs();
-    }
-    let slack = (4.0 * tolerance / first.radius).max(1e-6);
-    ((turned - TAU).abs() <= slack).then_some(2.0 * first.radius)
 }

@@ -21,6 +21,7 @@
 
 mod affine;
 mod arc;
+mod circle;
 mod contour;
 mod cubic;
 mod ellipse;

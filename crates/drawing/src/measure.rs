@@ -165,8 +165,7 @@ fn fill_contours(contours: &[Contour], limits: &MeasureLimits, measures: &mut Me
         .count();
     measures.pierces = measures.open_chains + count(cut_once);
     measures.contours_total = count(contours.len());
-    let holes = contours.iter().filter(|contour| contour.is_hole());
-    measures.holes = hole_groups(holes.filter_map(|hole| hole.diameter).collect());
+    measures.holes = hole_groups(contours.iter().filter(|contour| contour.is_hole()));
     let parts = Parts::of(contours);
     measures.parts_total = parts.kinds.iter().map(|part| part.count).sum();
     let total = |area: fn(&Part) -> f64| {

@@ -61,9 +61,6 @@ impl Parts {
     /// A kind of part as it goes over the wire.
     pub fn measure(&self, part: &Part, contours: &[Contour]) -> Option<PartMeasure> {
         let extents = contours.get(part.outer as usize)?.extents;
-        let diameters = self
-            .holes_in(part.outer, contours)
-            .filter_map(|hole| hole.diameter);
         Some(PartMeasure {
             count: part.count,
             extents_mm: extents.rounded(),
@@ -71,7 +68,7 @@ impl Parts {
             height_mm: rounded(extents.height(), 1e6),
             cut_length_mm: rounded(part.cut_length, 1e6),
             pierces: part.pierces,
-            holes: hole_groups(diameters.collect()),
+            holes: hole_groups(self.holes_in(part.outer, contours)),
             net_area_mm2: rounded(part.net_area, 1e6),
             gross_area_mm2: rounded(part.gross_area, 1e6),
         })
@@ -125,24 +122,32 @@ impl Part {
     }
 }
 
-/// Circular holes by diameter, smallest first.
-pub(crate) fn hole_groups(mut diameters: Vec<f64>) -> Vec<HoleGroup> {
-    diameters.sort_by(f64::total_cmp);
+/// Circular holes by make and diameter, smallest first.
+pub(crate) fn hole_groups<'a>(holes: impl Iterator<Item = &'a Contour>) -> Vec<HoleGroup> {
+    let mut circles: Vec<(bool, f64)> = holes
+        .filter_map(|hole| Some((hole.polygon, hole.diameter?)))
+        .collect();
+    circles.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
     let mut groups: Vec<HoleGroup> = Vec::new();
-    for diameter in diameters {
+    for (polygon, diameter) in circles {
         match groups.last_mut() {
-            Some(group) if diameter - group.diameter_mm <= DIAMETER_TOLERANCE_MM => {
+            Some(group)
+                if group.polygon == polygon
+                    && diameter - group.diameter_mm <= DIAMETER_TOLERANCE_MM =>
+            {
                 group.count += 1
             }
             _ => groups.push(HoleGroup {
                 diameter_mm: diameter,
                 count: 1,
+                polygon,
             }),
         }
     }
     for group in &mut groups {
         group.diameter_mm = rounded(group.diameter_mm, 1e4);
     }
+    groups.sort_by(|a, b| a.diameter_mm.total_cmp(&b.diameter_mm));
     groups
 }
 

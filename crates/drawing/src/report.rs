@@ -68,6 +68,13 @@ pub struct LayerMeasure {
 pub struct HoleGroup {
     pub diameter_mm: f64,
     pub count: u64,
+    /// Drawn as polygons of many equal sides; the diameter is that of their corners.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub polygon: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// What a contour bounds.
