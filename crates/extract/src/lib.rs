@@ -29,6 +29,7 @@ mod kind;
 mod limits;
 mod outcome;
 mod sniff;
+mod table;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use document::{

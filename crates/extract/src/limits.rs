@@ -16,6 +16,9 @@ pub struct Limits {
     pub text_bytes_max: usize,
     /// Lines of a list of parts kept; the rest is counted.
     pub part_lines_max: usize,
+    /// Tables listed, and rows of each; lines of parts are read from all of them.
+    pub tables_max: usize,
+    pub table_rows_max: usize,
     /// Diagnostics listed; the rest is counted.
     pub diagnostics_max: usize,
     pub measure: MeasureLimits,
@@ -30,6 +33,8 @@ impl Default for Limits {
             texts_max: 5_000,
             text_bytes_max: 1024 * 1024,
             part_lines_max: 10_000,
+            tables_max: 100,
+            table_rows_max: 100,
             diagnostics_max: 200,
             measure: MeasureLimits::default(),
         }

@@ -11,15 +11,15 @@ use super::pattern::{first_group, patterns};
 use super::rules::Rules;
 
 /// What loose words say, and what is left when the words that said it are taken out.
-pub(super) struct WordReading {
-    pub(super) facts: Facts,
-    pub(super) rest: String,
-    pub(super) revision: Option<String>,
-    pub(super) diagnostics: Vec<Diagnostic>,
+pub(crate) struct WordReading {
+    pub(crate) facts: Facts,
+    pub(crate) rest: String,
+    pub(crate) revision: Option<String>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
 /// Reads material, thickness, quantity and version; the part's name is for the reader of `rest` to judge.
-pub(super) fn read_words(text: &str, source: Source, rules: &Rules) -> WordReading {
+pub(crate) fn read_words(text: &str, source: Source, rules: &Rules) -> WordReading {
     let mut reader = Reader {
         tokens: tokens(text),
         source,
