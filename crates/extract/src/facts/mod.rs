@@ -26,3 +26,4 @@ pub use name::{NameReading, read_name};
 pub use rules::{Convention, Pattern, Rules, RulesError};
 pub use settle::{Conflict, Hints, Review, Rival, Settled, settle};
 pub use stored_name::{StoredNameParts, part_slug, stored_name};
+pub(crate) use text::read_texts;

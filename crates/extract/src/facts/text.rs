@@ -52,7 +52,7 @@ patterns! {
 }
 
 /// One reading for each line that says something, labelled ones and bare ones as they come.
-pub(super) fn read_texts(texts: &[String], rules: &Rules) -> Vec<Facts> {
+pub(crate) fn read_texts(texts: &[String], rules: &Rules) -> Vec<Facts> {
     texts
         .iter()
         .take(rules.texts_read_max)
