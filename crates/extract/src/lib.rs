@@ -27,6 +27,7 @@ mod extraction;
 pub mod facts;
 mod kind;
 mod limits;
+mod ocr;
 mod outcome;
 mod sniff;
 mod table;
@@ -40,6 +41,7 @@ pub use error::ExtractError;
 pub use extraction::{DrawingSection, ErrorSection, Extraction, FindingWord, Summary};
 pub use kind::{Kind, Mode};
 pub use limits::Limits;
+pub use ocr::{OcrLine, PSM_AUTO, PSM_AUTO_ORIENTED, tesseract_arguments};
 pub use outcome::{Outcome, Preview, PreviewForm, Scan};
 pub use sniff::{SNIFF_BYTES, Sniffed, sniff};
 

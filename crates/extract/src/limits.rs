@@ -14,6 +14,8 @@ pub struct Limits {
     pub texts_max: usize,
     /// Bytes of all texts kept.
     pub text_bytes_max: usize,
+    /// Words kept of what was read off pixels.
+    pub ocr_words_max: usize,
     /// Lines of a list of parts kept; the rest is counted.
     pub part_lines_max: usize,
     /// Tables listed, and rows of each; lines of parts are read from all of them.
@@ -32,6 +34,7 @@ impl Default for Limits {
             layers_max: 100_000,
             texts_max: 5_000,
             text_bytes_max: 1024 * 1024,
+            ocr_words_max: 20_000,
             part_lines_max: 10_000,
             tables_max: 100,
             table_rows_max: 100,

@@ -120,6 +120,28 @@ impl Facts {
             .zip(all)
             .filter_map(|(name, confidence)| Some((name, confidence?)))
     }
+
+    /// The same facts from a less trusted reading: every confidence times `trust`, 0 to 1.
+    pub(crate) fn trusted(self, trust: f64) -> Self {
+        fn less<T>(fact: Option<Fact<T>>, trust: f64) -> Option<Fact<T>> {
+            fact.map(|fact| Fact {
+                confidence: (fact.confidence * trust).clamp(0.0, 1.0),
+                ..fact
+            })
+        }
+        Self {
+            client_code: less(self.client_code, trust),
+            project_code: less(self.project_code, trust),
+            job_number: less(self.job_number, trust),
+            part_name: less(self.part_name, trust),
+            material: less(self.material, trust),
+            thickness_mm: less(self.thickness_mm, trust),
+            quantity: less(self.quantity, trust),
+            version: less(self.version, trust),
+            due_date: less(self.due_date, trust),
+            po_number: less(self.po_number, trust),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
