@@ -69,7 +69,10 @@ pub(crate) enum Command {
     Extract(ExtractArgs),
     /// Read files for the service, one line of JSON each way (started by the service itself)
     #[command(hide = true)]
-    Worker,
+    Worker {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -16,8 +16,8 @@ use cli::{Cli, Command};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if matches!(cli.command, Some(Command::Worker)) {
-        return ingest::worker_main();
+    if let Some(Command::Worker { arguments }) = &cli.command {
+        return ingest::worker_main(arguments);
     }
     match run(cli) {
         Ok(code) => code,
@@ -46,7 +46,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Some(Command::Ingest) => single::ingest(&cli.settings).await,
             Some(Command::Receiver) => single::receiver(&cli.settings).await,
             Some(Command::Upload(upload)) => upload::run(&upload).await,
-            Some(Command::Extract(_) | Command::Worker) => Ok(ExitCode::SUCCESS),
+            Some(Command::Extract(_) | Command::Worker { .. }) => Ok(ExitCode::SUCCESS),
         }
     })
 }

@@ -3,6 +3,7 @@
 use contract::{FileError, FileEventKind, FileSnapshot, FileStatus, ReExtractReason};
 use db::{DbError, Tx};
 use delivery::{NewEvent, Publisher, Tenant};
+use extract::Kind;
 use serde_json::value::RawValue;
 
 use crate::storage::hex;
@@ -80,7 +81,8 @@ impl FileEvents {
             version: Some(row.version),
             created_at_ms: Some(row.created_at_ms),
             processed_at_ms: row.processed_at_ms,
-            preview_url: None,
+            preview_url: has_preview(&row.kind)
+                .then(|| format!("{}/files/{}/preview.svg", self.public_url, row.id)),
             download_url: Some(format!("{}/files/{}/content", self.public_url, row.id)),
             duplicate_of: row.duplicate_of,
             extraction,
@@ -90,6 +92,14 @@ impl FileEvents {
             hard_delete: extra.hard_delete,
         })
     }
+}
+
+/// Whether files of this kind can be shown at all.
+pub(crate) fn has_preview(kind: &str) -> bool {
+    !matches!(
+        Kind::parse(kind),
+        None | Some(Kind::Text | Kind::Word | Kind::Archive)
+    )
 }
 
 const fn status(state: State) -> FileStatus {

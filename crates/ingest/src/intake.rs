@@ -28,6 +28,17 @@ pub(crate) struct Arrived {
     /// The name it was sent under, made harmless.
     pub(crate) clean_name: String,
     pub(crate) staged: Staged,
+    /// None when it was sent by itself.
+    pub(crate) archive: Option<Provenance>,
+}
+
+/// Where a file came from that was not sent by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Provenance {
+    /// The archive's name.
+    pub(crate) name: String,
+    /// The file's place in there, with `/` between folders.
+    pub(crate) path: String,
 }
 
 /// Why a file was not taken in; the other files of the request are.
@@ -49,14 +60,47 @@ pub(crate) enum FileRefusal {
         "the content is {found}, but mode asks for {asked}: send it with mode=AUTO or mode={found}"
     )]
     WrongMode { asked: Kind, found: Kind },
+    #[error("the archive cannot be read to its end: pack it again")]
+    BrokenArchive,
+    #[error("there is no file in the archive")]
+    EmptyArchive,
+    #[error("the archive holds more than {max} files and folders (ingest.limits.zip_entries_max)")]
+    TooManyEntries { max: usize },
+    #[error(
+        "the files of the archive fill more than {max} bytes together (ingest.limits.zip_inflated_bytes_max)"
+    )]
+    TooMuchInside { max: u64 },
+    #[error(
+        "unpacked it grows to more than {max} times its size (ingest.limits.zip_ratio_max): send it by itself"
+    )]
+    PackedTooWell { max: u64 },
+    #[error(
+        "archives in archives are opened {max} deep (ingest.limits.zip_depth_max): send it by itself"
+    )]
+    TooDeep { max: u32 },
+    #[error("it is encrypted: send it without a password")]
+    Encrypted,
+    #[error("it is packed in a way that is not read here: pack it with Deflate, as usual")]
+    UnknownPacking,
+    #[error("it is damaged in the archive: pack it again")]
+    BrokenMember,
 }
 
 impl FileRefusal {
     pub(crate) const fn code(&self) -> Code {
         match self {
-            Self::TooLarge { .. } => Code::FileTooLarge,
-            Self::NoKind | Self::WrongMode { .. } => Code::UnsupportedKind,
-            Self::Empty => Code::InvalidField,
+            Self::TooLarge { .. }
+            | Self::TooManyEntries { .. }
+            | Self::TooMuchInside { .. }
+            | Self::PackedTooWell { .. } => Code::FileTooLarge,
+            Self::NoKind
+            | Self::WrongMode { .. }
+            | Self::TooDeep { .. }
+            | Self::Encrypted
+            | Self::UnknownPacking => Code::UnsupportedKind,
+            Self::Empty | Self::BrokenArchive | Self::EmptyArchive | Self::BrokenMember => {
+                Code::InvalidField
+            }
         }
     }
 }
@@ -105,6 +149,7 @@ pub(crate) struct TakenIn {
 struct Intake {
     state: Arc<ServiceState>,
     clean_name: String,
+    archive: Option<Provenance>,
     caller: String,
     identity: [u8; 32],
     facts: Facts,
@@ -122,10 +167,17 @@ pub(crate) async fn take_in(
     mode: &'static str,
     caller: &CallerFacts,
 ) -> Result<TakenIn, Problem> {
-    let Arrived { clean_name, staged } = arrived;
-    let facts = settle(caller, &clean_name, &Hints::default(), &state.rules).facts;
+    let Arrived {
+        clean_name,
+        staged,
+        archive,
+    } = arrived;
+    let full_name = archive
+        .as_ref()
+        .map_or(&clean_name, |archive| &archive.path);
+    let facts = settle(caller, full_name, &Hints::default(), &state.rules).facts;
     let caller = caller.canonical();
-    let identity = identity(&staged.sha256, &clean_name, &caller);
+    let identity = identity(&staged.sha256, full_name, &caller);
     // What would take the same version is written in turn: so is, for its name, what would be the same.
     let names = Names::of(&facts, &clean_name, admitted.kind, &state.rules);
     let mut order = DefaultHasher::new();
@@ -136,6 +188,7 @@ pub(crate) async fn take_in(
         let mut intake = Intake {
             state: Arc::clone(state),
             clean_name: clean_name.clone(),
+            archive: archive.clone(),
             caller: caller.clone(),
             identity,
             facts: facts.clone(),
@@ -178,11 +231,13 @@ fn warnings(admitted: Admitted) -> Vec<String> {
 }
 
 /// Two uploads are the same only if bytes, name and caller's facts are. Client and project follow from
-/// these; what is read in the file later does not count, nor does what is corrected.
-fn identity(sha256: &[u8; 32], clean_name: &str, caller: &str) -> [u8; 32] {
+/// these; what is read in the file later does not count, nor does what is corrected. The name of a file out of an
+/// archive has its folders, which may say whose it is; the archive's own name does not count, so that one packed again
+/// repeats what it holds.
+fn identity(sha256: &[u8; 32], name: &str, caller: &str) -> [u8; 32] {
     let mut hash = Context::new(&SHA256);
     hash.update(sha256);
-    hash.update(clean_name.as_bytes());
+    hash.update(name.as_bytes());
     // In no cleaned name: where it ends is clear.
     hash.update(&[0]);
     hash.update(caller.as_bytes());
@@ -263,6 +318,10 @@ impl Intake {
             kind: kind.name(),
             mime_type: self.admitted.mime,
             mode: self.mode,
+            archive: self
+                .archive
+                .as_ref()
+                .map(|archive| (archive.name.as_str(), archive.path.as_str())),
             duplicate_of: store::first_with(tx.conn(), tenant_id, sha256)?,
             known: &names.known(version),
             owner: owned.then_some(state.node_id),

@@ -2,13 +2,20 @@
 //! answer means that the file is on disk and in the database; everything after it is owed and will be done.
 
 mod api;
+mod archive;
+mod completion;
+mod correct;
 mod error;
 mod events;
 mod extraction;
+mod extraction_settings;
+mod facts_settings;
 mod intake;
 mod keys;
 mod names;
+mod previews;
 mod remove;
+mod restore;
 mod routes;
 mod service_state;
 mod settings;
@@ -17,7 +24,9 @@ mod storage;
 mod store;
 mod waiters;
 
-pub use extraction::worker_main;
+pub use extraction::{LocalReader, LocalReaderError, ReadError, worker_main};
+pub use extraction_settings::ExtractionSettings;
+pub use facts_settings::FactsFault;
 pub use keys::signing_secret;
 pub use settings::{IngestSettings, SettingsFault};
 pub use start::{Ingest, StartError};

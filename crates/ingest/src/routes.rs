@@ -1,9 +1,11 @@
 //! The route table of the ingest service, read top to bottom.
 
-use actix_web::web::{PathConfig, ServiceConfig, delete, post, resource};
+use actix_web::web::{PathConfig, ServiceConfig, delete, patch, post, resource};
 use service::{Problem, get};
 
-use crate::api::{extract, files, ingest, platform, service_card};
+use crate::api::{
+    corrections, download, extract, files, ingest, part_lines, platform, previews, service_card,
+};
 
 pub(crate) fn routes(routes: &mut ServiceConfig) {
     routes
@@ -17,11 +19,18 @@ pub(crate) fn routes(routes: &mut ServiceConfig) {
         .service(
             resource("/files/{id}")
                 .route(get().to(files::record))
+                .route(patch().to(corrections::patch))
                 .route(delete().to(files::remove)),
         )
         .service(resource("/files/{id}/metadata").route(get().to(files::metadata)))
         .service(resource("/files/{id}/versions").route(get().to(files::versions)))
         .service(resource("/files/{id}/content").route(get().to(files::content)))
+        .service(resource("/files/{id}/preview.svg").route(get().to(previews::svg)))
+        .service(resource("/files/{id}/preview.png").route(get().to(previews::png)))
+        .service(resource("/files/{id}/part-lines").route(get().to(part_lines::lines)))
+        .service(resource("/files/{id}/part-lines.csv").route(get().to(part_lines::csv)))
+        .service(resource("/files/{id}/restore").route(post().to(corrections::restored)))
+        .service(resource("/files.zip").route(get().to(download::zip)))
         .service(resource("/files/{id}/re-extract").route(post().to(extract::again)))
         .service(resource("/extract/{id}").route(post().to(extract::again)))
         .service(resource("/webhooks/queue/stats").route(get().to(platform::queue_stats)));

@@ -9,7 +9,7 @@ use service::Shutdown;
 use tokio::sync::Notify;
 
 use crate::events::FileEvents;
-use crate::extraction::Queue;
+use crate::extraction::{Pictures, Queue, Sandbox};
 use crate::settings::{KindLimits, UploadLimits};
 use crate::storage::Storage;
 use crate::waiters::Waiters;
@@ -22,6 +22,9 @@ pub(crate) struct ServiceState {
     pub(crate) storage: Storage,
     pub(crate) events: FileEvents,
     pub(crate) queue: Queue,
+    pub(crate) pictures: Pictures,
+    /// What the kernel keeps from workers.
+    pub(crate) sandbox: Sandbox,
     pub(crate) waiters: Waiters,
     /// Rung when bytes have been marked for removal.
     pub(crate) removals: Notify,

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use db::{DatabaseSection, DatabaseSettings, UrlError, WriterSettings};
 use delivery::{DeliverySettings, SubscriptionSettings};
 use extract::Kind;
+use extract::facts::Rules;
 use serde::Deserialize;
 use service::{SecretText, ServerLimits, Settings, SettingsError, mask_credentials};
 
+use crate::extraction_settings::ExtractionSettings;
+use crate::facts_settings::{FactsFault, FactsSettings};
 use crate::intake::FileRefusal;
 
 /// Everything the service needs to know before it starts.
@@ -27,6 +31,8 @@ pub struct IngestSettings {
     pub writer: WriterSettings,
     pub files_dir: PathBuf,
     pub extraction: ExtractionSettings,
+    /// How names and texts are read.
+    pub rules: Arc<Rules>,
     pub delivery: DeliverySettings,
     pub subscriptions: Subscriptions,
     pub grace_seconds: u64,
@@ -56,6 +62,11 @@ pub struct KindLimits {
     pub text_bytes_max: u64,
     pub word_bytes_max: u64,
     pub zip_bytes_max: u64,
+    pub zip_entries_max: usize,
+    pub zip_depth_max: u32,
+    pub zip_inflated_bytes_max: u64,
+    pub zip_ratio_max: u64,
+    pub zip_name_bytes_max: usize,
 }
 
 impl KindLimits {
@@ -85,25 +96,6 @@ impl KindLimits {
             Kind::Archive => ("ingest.limits.zip_bytes_max", self.zip_bytes_max),
         }
     }
-}
-
-/// `[ingest.extraction]`.
-#[derive(Debug, Clone, Deserialize)]
-pub struct ExtractionSettings {
-    /// Worker processes; 0: one less than processors, at least one.
-    pub workers: usize,
-    /// The program run as `PROGRAM worker`; empty: this executable.
-    pub worker_program: String,
-    pub memory_bytes_max: u64,
-    pub cpu_seconds_max: u64,
-    pub wall_seconds_max: u64,
-    pub answer_bytes_max: usize,
-    pub crashes_max: i64,
-    pub queue_files_max: usize,
-    pub diagnostics_max: usize,
-    pub entities_max: u64,
-    pub texts_max: usize,
-    pub confidence_threshold: f64,
 }
 
 /// Subscriptions by name; their secrets are never printed.
@@ -142,6 +134,16 @@ pub enum SettingsFault {
         "ingest.storage.url = {0:?} is no folder: give a path, file:///path, or nothing for <data_dir>/files"
     )]
     Storage(String),
+    #[error("ingest.extraction.kinds.{name}: no such kind of file; kinds are {known}")]
+    Kind { name: String, known: String },
+    #[error("{key} = {value}: {accepted}")]
+    Number {
+        key: String,
+        value: u64,
+        accepted: &'static str,
+    },
+    #[error(transparent)]
+    Facts(#[from] FactsFault),
 }
 
 impl IngestSettings {
@@ -155,8 +157,12 @@ impl IngestSettings {
         let public_url: String = settings.section("ingest.public_url")?;
         let database: DatabaseSection = settings.section("ingest.database")?;
         let storage: String = settings.section("ingest.storage.url")?;
+        let extraction: ExtractionSettings = settings.section("ingest.extraction")?;
+        extraction.check()?;
+        let facts: FactsSettings = settings.section("ingest.facts")?;
         Ok(Self {
             auth: settings.section("ingest.auth")?,
+            rules: Arc::new(facts.rules(extraction.confidence_threshold)?),
             encryption_key: settings.section("ingest.encryption_key")?,
             uploads: settings.section("ingest")?,
             http: settings.section("ingest.http")?,
@@ -164,7 +170,7 @@ impl IngestSettings {
             writer: database.writer(),
             database: database.database(&data_dir.join("ingest.sqlite3"))?,
             files_dir: files_dir(&storage, &data_dir)?,
-            extraction: settings.section("ingest.extraction")?,
+            extraction,
             delivery: settings.section("ingest.delivery")?,
             subscriptions: subscriptions(settings)?,
             grace_seconds: settings.section("shutdown.grace_seconds")?,

@@ -10,13 +10,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use db::{Database, DbError, Migrations, Writer, embed_migrations, sql};
 use delivery::{Engine, EngineError, Vault, VaultError};
-use extract::facts::Rules;
 use service::health::{Check, Health};
 use service::{Hosts, ListenError, Runner, Shutdown, refuse_open_bind};
 use tokio::sync::Notify;
 
 use crate::events::FileEvents;
-use crate::extraction::{self, Program, Queue};
+use crate::extraction::{self, Pictures, Queue, Readers, Sandbox, Work};
 use crate::keys;
 use crate::remove;
 use crate::routes::routes;
@@ -79,7 +78,12 @@ impl Ingest {
             return Err(StartError::AuthMissing);
         }
         refuse_open_bind("ingest", &settings.listen, settings.auth)?;
-        let program = Program::find(&settings.extraction.worker_program)?;
+        let root = std::path::absolute(&settings.files_dir).map_err(|cause| StartError::Files {
+            path: settings.files_dir.display().to_string(),
+            cause,
+        })?;
+        let (extraction, rules) = (&settings.extraction, &settings.rules);
+        let readers = Readers::find(extraction, rules, vec![root]).await?;
         let database = open_database(&settings)?;
         let failed = |cause| StartError::Database {
             url: database.url().to_string(),
@@ -91,9 +95,13 @@ impl Ingest {
         let engine = Engine::start(&database, &writer, vault, &settings.delivery, subscriptions);
         let engine = engine.await?;
         let (queue, jobs) = Queue::new(settings.extraction.queue_files_max);
-        let state = Arc::new(state(&settings, database, writer, &engine, queue)?);
+        let (pictures, demands) = Pictures::new(settings.extraction.previews_waiting_max);
+        let work = Work { jobs, demands };
+        let state = state(&settings, database, writer, &engine, (queue, pictures))?;
+        let state = Arc::new(state);
+        state.sandbox.log();
         let runner = Runner::new(state.stopping.clone());
-        extraction::spawn(&runner, &state, &jobs, &program, &settings.extraction)?;
+        extraction::spawn(&runner, &state, &work, &readers, &settings.extraction)?;
         let sweep = remove::sweep(Arc::clone(&state), state.stopping.clone());
         runner.spawn("removals", sweep);
         Ok(Self {
@@ -182,7 +190,7 @@ fn state(
     database: Database,
     writer: Writer,
     engine: &Engine,
-    queue: Queue,
+    (queue, pictures): (Queue, Pictures),
 ) -> Result<ServiceState, StartError> {
     let root = &settings.files_dir;
     let node_name = &settings.delivery.node_name;
@@ -190,25 +198,23 @@ fn state(
         path: root.display().to_string(),
         cause,
     })?;
-    let rules = Rules {
-        confidence_threshold: settings.extraction.confidence_threshold,
-        ..Rules::default()
-    };
     Ok(ServiceState {
         database,
         writer,
         clock: engine.clock(),
-        storage,
         events: FileEvents {
             publisher: engine.publisher().clone(),
             tenant: engine.default_tenant().clone(),
             public_url: settings.public_url.clone(),
         },
         queue,
+        pictures,
+        sandbox: Sandbox::of_this_kernel(storage.root()),
+        storage,
         waiters: Waiters::default(),
         removals: Notify::new(),
         stopping: Shutdown::new(),
-        rules: Arc::new(rules),
+        rules: Arc::clone(&settings.rules),
         uploads: settings.uploads,
         limits: settings.limits,
         node_id: engine.node_id(),

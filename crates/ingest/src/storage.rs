@@ -1,7 +1,7 @@
 //! Bytes on disk: staged while they arrive, then kept under their hash. What a 2xx speaks of has been
 //! fsynced, file and folder, before the transaction that names it. Never overwrites bytes that are kept.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ring::digest::{Context, SHA256, digest};
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
+
+use crate::previews::Previews;
 
 /// The name of stored bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,15 +22,17 @@ pub(crate) struct BlobKey {
 /// Files below one folder.
 #[derive(Clone)]
 pub(crate) struct Storage {
+    root: Arc<PathBuf>,
     blobs: Arc<PathBuf>,
     staging: Arc<PathBuf>,
+    previews: Previews,
     next_staged: Arc<AtomicU64>,
 }
 
-/// An upload being written; removed when dropped.
-pub(crate) struct Staging {
+/// An upload being written; removed when dropped. The file is tokio's or, where threads may block, the standard one.
+pub(crate) struct Staging<F = File> {
     path: StagedPath,
-    file: File,
+    file: F,
     hash: Context,
     size: u64,
     head: Vec<u8>,
@@ -73,28 +77,33 @@ impl Storage {
         for folder in [&blobs, root] {
             std::fs::File::open(folder)?.sync_all()?;
         }
+        let staging = Arc::new(staging);
         Ok(Self {
+            root: Arc::new(std::path::absolute(root)?),
             blobs: Arc::new(blobs),
-            staging: Arc::new(staging),
+            previews: Previews::open(root, Arc::clone(&staging))?,
+            staging,
             next_staged: Arc::default(),
         })
     }
 
     pub(crate) async fn stage(&self) -> io::Result<Staging> {
+        let path = self.next_path();
+        let mut options = File::options();
+        let file = options.write(true).create_new(true).open(&path).await?;
+        Ok(Staging::new(path, file))
+    }
+
+    /// For threads that may block.
+    pub(crate) fn stage_blocking(&self) -> io::Result<Staging<std::fs::File>> {
+        let path = self.next_path();
+        let file = std::fs::File::create_new(&path)?;
+        Ok(Staging::new(path, file))
+    }
+
+    fn next_path(&self) -> PathBuf {
         let number = self.next_staged.fetch_add(1, Ordering::Relaxed);
-        let path = self.staging.join(number.to_string());
-        let file = File::options()
-            .write(true)
-            .create_new(true)
-            .open(&path)
-            .await?;
-        Ok(Staging {
-            path: StagedPath(path),
-            file,
-            hash: Context::new(&SHA256),
-            size: 0,
-            head: Vec::new(),
-        })
+        self.staging.join(number.to_string())
     }
 
     /// Puts staged bytes under their name. Bytes that are there already are the same ones, but whoever put
@@ -111,6 +120,15 @@ impl Storage {
         .await
     }
 
+    /// The folder below which everything lies.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn previews(&self) -> &Previews {
+        &self.previews
+    }
+
     /// Where the bytes are.
     pub(crate) fn path(&self, key: BlobKey) -> PathBuf {
         let file = format!("{}-{}", hex(&key.sha256), key.generation);
@@ -121,8 +139,9 @@ impl Storage {
         self.blobs.join(hex(key.sha256.split_at(1).0))
     }
 
-    /// Removes stored bytes; bytes that are gone already are no error.
+    /// Removes stored bytes and their pictures; what is gone already is no error.
     pub(crate) async fn remove(&self, key: BlobKey) -> io::Result<()> {
+        self.previews.remove(key).await?;
         let path = self.path(key);
         blocking(move || match std::fs::remove_file(path) {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -139,13 +158,22 @@ impl Storage {
     }
 }
 
-impl Staging {
-    pub(crate) async fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
+impl<F> Staging<F> {
+    fn new(path: PathBuf, file: F) -> Self {
+        Self {
+            path: StagedPath(path),
+            file,
+            hash: Context::new(&SHA256),
+            size: 0,
+            head: Vec::new(),
+        }
+    }
+
+    fn count(&mut self, chunk: &[u8]) {
         let room = extract::SNIFF_BYTES.saturating_sub(self.head.len());
         self.head.extend(chunk.iter().take(room));
         self.hash.update(chunk);
         self.size += chunk.len() as u64;
-        self.file.write_all(chunk).await
     }
 
     /// Its beginning, as far as it has arrived.
@@ -157,22 +185,52 @@ impl Staging {
         self.size
     }
 
-    /// On disk when this answers.
-    pub(crate) async fn finish(mut self) -> io::Result<Staged> {
-        self.file.flush().await?;
-        self.file.sync_all().await?;
+    fn staged(self) -> Staged {
         let mut sha256 = [0; 32];
         sha256.copy_from_slice(self.hash.finish().as_ref());
-        Ok(Staged {
+        Staged {
             path: self.path,
             sha256,
             size: self.size,
             head: self.head,
-        })
+        }
     }
 }
 
-async fn blocking<T: Send + 'static>(
+impl Staging {
+    pub(crate) async fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
+        self.count(chunk);
+        self.file.write_all(chunk).await
+    }
+
+    /// On disk when this answers.
+    pub(crate) async fn finish(mut self) -> io::Result<Staged> {
+        self.file.flush().await?;
+        self.file.sync_all().await?;
+        Ok(self.staged())
+    }
+}
+
+impl Staging<std::fs::File> {
+    pub(crate) fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
+        self.count(chunk);
+        self.file.write_all(chunk)
+    }
+
+    /// On disk when this answers.
+    pub(crate) fn finish(self) -> io::Result<Staged> {
+        self.file.sync_all()?;
+        Ok(self.staged())
+    }
+}
+
+impl Staged {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path.0
+    }
+}
+
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     tokio::task::spawn_blocking(work)

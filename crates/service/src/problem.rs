@@ -61,6 +61,7 @@ codes! {
     RequestTimeout = 408, "request_timeout", "The request took too long to arrive";
     Conflict = 409, "conflict", "The request contradicts the present state";
     Gone = 410, "gone", "It was here and is no more";
+    PreconditionFailed = 412, "precondition_failed", "It is not as the request expects";
     BodyTooLarge = 413, "body_too_large", "The body is too large";
     FileTooLarge = 413, "file_too_large", "The file is too large";
     UnsupportedMediaType = 415, "unsupported_media_type", "This content type is not accepted";

@@ -1,10 +1,12 @@
 //! The shapes in which files are answered.
 
 use contract::format_ms;
+use extract::Extraction;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::extracted::extracted;
 use crate::events::file_path;
 use crate::storage::hex;
 use crate::store::{FileRow, State};
@@ -33,7 +35,9 @@ pub(crate) struct Record {
     quantity: Option<i64>,
     version: i64,
     duplicate_of: Option<i64>,
+    archive: Option<Archive>,
     needs_review: Option<Box<RawValue>>,
+    corrections: Option<Box<RawValue>>,
     error_code: Option<String>,
     error_message: Option<String>,
     retry_count: i64,
@@ -43,9 +47,24 @@ pub(crate) struct Record {
     processed_at: Option<String>,
 }
 
+/// The archive that a file came in, and its path in there.
+#[derive(Debug, Serialize)]
+pub(crate) struct Archive {
+    name: String,
+    path: String,
+}
+
+pub(super) fn archive(row: &FileRow) -> Option<Archive> {
+    let (name, path) = (row.archive_name.clone()?, row.archive_path.clone()?);
+    Some(Archive { name, path })
+}
+
 impl From<&FileRow> for Record {
     fn from(row: &FileRow) -> Self {
-        let review = row.needs_review.clone();
+        let json = |text: &Option<String>| {
+            text.clone()
+                .and_then(|text| RawValue::from_string(text).ok())
+        };
         Self {
             id: row.id,
             ingest_id: row.id,
@@ -68,7 +87,9 @@ impl From<&FileRow> for Record {
             quantity: row.quantity,
             version: row.version,
             duplicate_of: row.duplicate_of,
-            needs_review: review.and_then(|text| RawValue::from_string(text).ok()),
+            archive: archive(row),
+            needs_review: json(&row.needs_review),
+            corrections: json(&row.corrections),
             error_code: row.error_code.clone(),
             error_message: row.error_message.clone(),
             retry_count: row.tries,
@@ -81,9 +102,8 @@ impl From<&FileRow> for Record {
 }
 
 /// A file's facts, flat, as the upload and the metadata call answer them.
-pub(crate) fn metadata(row: &FileRow, extraction: Option<&Value>) -> Value {
-    let drawing = extraction.and_then(|e| e.get("drawing")).cloned();
-    let notes = extraction.and_then(|e| e.get("diagnostics")).cloned();
+pub(crate) fn metadata(row: &FileRow, extraction: Option<&Extraction>) -> Value {
+    let notes = extraction.map(|extraction| &extraction.diagnostics);
     json!({
         "source_file": row.clean_name,
         "detected_type": row.kind,
@@ -94,9 +114,9 @@ pub(crate) fn metadata(row: &FileRow, extraction: Option<&Value>) -> Value {
         "thickness_mm": row.thickness_mm,
         "quantity": row.quantity,
         "version": row.version,
-        "extracted": drawing.unwrap_or_else(|| json!({})),
+        "extracted": extraction.map_or_else(|| json!({}), extracted),
         "confidence_score": row.confidence_score,
-        "extraction_notes": notes.unwrap_or_else(|| json!([])),
+        "extraction_notes": notes.map_or_else(|| json!([]), |notes| json!(notes)),
         "extracted_at": row.processed_at_ms.map(format_ms),
     })
 }
@@ -104,7 +124,7 @@ pub(crate) fn metadata(row: &FileRow, extraction: Option<&Value>) -> Value {
 /// One file's place in the answer to an upload.
 pub(crate) fn taken(
     row: &FileRow,
-    extraction: Option<&Value>,
+    extraction: Option<&Extraction>,
     duplicate: bool,
     warnings: &[String],
 ) -> Value {
@@ -119,6 +139,7 @@ pub(crate) fn taken(
         "confidence_score": row.confidence_score,
         "metadata": metadata(row, extraction),
         "duplicate_of": row.duplicate_of,
+        "archive": archive(row),
         "duplicate": duplicate,
         "warnings": warnings,
         "error": row.error_message,
@@ -139,6 +160,7 @@ pub(crate) fn refused(filename: &str, code: &str, message: &str) -> Value {
         "confidence_score": null,
         "metadata": null,
         "duplicate_of": null,
+        "archive": null,
         "duplicate": false,
         "warnings": [],
         "error": message,

@@ -10,13 +10,14 @@ use actix_web::http::header::{
 use actix_web::web::{Bytes, Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use db::Conn;
-use extract::Kind;
+use extract::{Extraction, Kind};
 use serde::{Deserialize, Deserializer};
-use serde_json::{Value, json};
+use serde_json::json;
 use service::{Code, Problem, Query};
 use tokio::io::AsyncReadExt;
 
 use super::answer::{self, Record};
+use crate::completion::understood;
 use crate::error::of_read;
 use crate::remove;
 use crate::service_state::ServiceState;
@@ -126,7 +127,9 @@ pub(crate) async fn record(
     id: Path<i64>,
 ) -> Result<HttpResponse, Problem> {
     let row = find(&state, *id).await?;
-    Ok(HttpResponse::Ok().json(json!({ "success": true, "file": Record::from(&row) })))
+    Ok(HttpResponse::Ok()
+        .insert_header((ETAG, row.tag()))
+        .json(json!({ "success": true, "file": Record::from(&row) })))
 }
 
 /// `GET /files/{id}/metadata`.
@@ -135,7 +138,7 @@ pub(crate) async fn metadata(
     id: Path<i64>,
 ) -> Result<HttpResponse, Problem> {
     let row = find(&state, *id).await?;
-    let extraction = extraction(&state, row.id).await?;
+    let extraction = extraction(&state, &row).await?;
     let metadata = answer::metadata(&row, extraction.as_ref());
     Ok(HttpResponse::Ok().json(json!({
         "success": true,
@@ -201,7 +204,7 @@ pub(crate) async fn content(
 }
 
 /// Whether the client has these bytes already (RFC 9110, section 13.1.2: weak comparison).
-fn is_known(request: &HttpRequest, etag: &str) -> bool {
+pub(super) fn is_known(request: &HttpRequest, etag: &str) -> bool {
     let known = request.headers().get_all(IF_NONE_MATCH);
     known
         .filter_map(|value| value.to_str().ok())
@@ -211,7 +214,7 @@ fn is_known(request: &HttpRequest, etag: &str) -> bool {
 }
 
 /// An ASCII name for old clients, the true one beside it (RFC 6266).
-fn attachment(name: &str) -> String {
+pub(super) fn attachment(name: &str) -> String {
     let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%' | ';');
     let ascii: String = name
         .chars()
@@ -277,11 +280,15 @@ pub(super) async fn find(state: &ServiceState, id: i64) -> Result<FileRow, Probl
     }
 }
 
-pub(super) async fn extraction(state: &ServiceState, id: i64) -> Result<Option<Value>, Problem> {
-    let tenant_id = state.tenant().id;
+/// What was found in a file, with what was corrected since.
+pub(super) async fn extraction(
+    state: &ServiceState,
+    row: &FileRow,
+) -> Result<Option<Extraction>, Problem> {
+    let (id, tenant_id) = (row.id, row.tenant_id);
     let read = move |conn: &mut Conn| store::extraction(conn, tenant_id, id);
-    let row = state.database.reads().run(read).await.map_err(of_read)?;
-    row.map(|text| serde_json::from_str(&text))
+    let text = state.database.reads().run(read).await.map_err(of_read)?;
+    text.map(|text| understood(row, &text, &state.rules))
         .transpose()
         .map_err(|cause| Problem::internal(format!("file {id}: {cause}")))
 }

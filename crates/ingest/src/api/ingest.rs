@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use actix_multipart::Multipart;
 use actix_web::http::StatusCode;
+use actix_web::http::header::ETAG;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpResponse, HttpResponseBuilder};
-use extract::Mode;
 use extract::facts::{CallerFacts, FactError};
+use extract::{Kind, Mode, sniff};
 use serde::Deserialize;
 use serde_json::Value;
 use service::{Problem, Query};
@@ -16,9 +17,11 @@ use service::{Problem, Query};
 use super::answer;
 use super::files::find;
 use super::multipart::{self, Part, Upload};
+use crate::archive;
 use crate::error::of_read;
-use crate::intake::{admit, take_in};
+use crate::intake::{Arrived, admit, take_in, unstorable};
 use crate::service_state::ServiceState;
+use crate::storage::blocking;
 use crate::store::{self, FileRow, State};
 
 /// Longest wait a caller may ask for, in seconds.
@@ -61,6 +64,14 @@ enum Outcome {
 }
 
 impl Outcome {
+    /// Tells what was passed over in an archive with the first of its files that was taken in.
+    fn warn(mut self, more: &mut Vec<String>) -> Self {
+        if let Self::Taken { warnings, .. } = &mut self {
+            warnings.append(more);
+        }
+        self
+    }
+
     /// A file that could not be recorded now: with files before it that were, it is one bad result among
     /// them; without, the whole request has failed and may be sent again.
     fn of(name: &str, problem: Problem, before: &[Self]) -> Result<Self, Problem> {
@@ -78,6 +89,42 @@ impl Outcome {
     }
 }
 
+/// The files of an archive in its place, with what was passed over in it; any other file is itself.
+async fn unpacked(
+    state: &Arc<ServiceState>,
+    part: Part,
+    mode: Mode,
+) -> Result<(Vec<Part>, Mode, Vec<String>), Problem> {
+    let wanted = matches!(mode, Mode::Auto | Mode::As(Kind::Archive));
+    let arrived = match part.arrived {
+        Ok(arrived) if wanted && is_archive(&arrived) => arrived,
+        arrived => {
+            let Part { name, .. } = part;
+            return Ok((vec![Part { name, arrived }], mode, Vec::new()));
+        }
+    };
+    let shared = Arc::clone(state);
+    let unpacked = blocking(move || archive::unpack(&shared.storage, &shared.limits, arrived));
+    Ok(match unpacked.await.map_err(unstorable)? {
+        Ok(contents) => {
+            let parts = contents.members.into_iter().map(|member| Part {
+                name: member.name,
+                arrived: member.arrived,
+            });
+            (parts.collect(), Mode::Auto, contents.warnings)
+        }
+        Err(refusal) => {
+            let Part { name, .. } = part;
+            let arrived = Err(refusal);
+            (vec![Part { name, arrived }], mode, Vec::new())
+        }
+    })
+}
+
+fn is_archive(arrived: &Arrived) -> bool {
+    sniff(&arrived.staged.head, &arrived.clean_name).kind == Some(Kind::Archive)
+}
+
 pub(crate) async fn upload(
     state: Data<Arc<ServiceState>>,
     Query(query): Query<UploadQuery>,
@@ -88,8 +135,12 @@ pub(crate) async fn upload(
     let (mode, caller) = understood(&state, &upload)?;
     let mut outcomes = Vec::with_capacity(upload.files.len());
     for part in upload.files {
-        let outcome = one(&state, part, mode, &caller).await;
-        outcomes.push(outcome.or_else(|(name, problem)| Outcome::of(&name, problem, &outcomes))?);
+        let (parts, mode, mut warnings) = unpacked(&state, part, mode).await?;
+        for part in parts {
+            let outcome = one(&state, part, mode, &caller).await;
+            let outcome = outcome.or_else(|(name, problem)| Outcome::of(&name, problem, &outcomes));
+            outcomes.push(outcome?.warn(&mut warnings));
+        }
     }
     let deadline = tokio::time::Instant::now() + wait;
     let mut status = refusal_of_all(&outcomes).unwrap_or(StatusCode::OK);
@@ -110,7 +161,9 @@ pub(crate) async fn record(
     id: Path<i64>,
 ) -> Result<HttpResponse, Problem> {
     let row = find(&state, *id).await?;
-    Ok(HttpResponse::Ok().json(answer::Record::from(&row)))
+    Ok(HttpResponse::Ok()
+        .insert_header((ETAG, row.tag()))
+        .json(answer::Record::from(&row)))
 }
 
 fn understood(state: &ServiceState, upload: &Upload) -> Result<(Mode, CallerFacts), Problem> {
@@ -121,16 +174,19 @@ fn understood(state: &ServiceState, upload: &Upload) -> Result<(Mode, CallerFact
         upload.override_metadata.as_deref(),
         &state.rules,
     );
-    let caller = caller.map_err(|cause| {
-        let field = match &cause {
-            FactError::NotAnObject { .. } | FactError::UnknownFact { .. } => "override_metadata",
-            FactError::Invalid { name, .. }
-            | FactError::Code { name, .. }
-            | FactError::Contradiction { name, .. } => *name,
-        };
-        Problem::invalid_field(field, cause.to_string())
-    })?;
+    let caller = caller.map_err(|cause| refused_fact(&cause, "override_metadata"))?;
     Ok((mode, caller))
+}
+
+/// Names the fact at fault, or the field that holds all of them.
+pub(super) fn refused_fact(cause: &FactError, all: &str) -> Problem {
+    let field = match cause {
+        FactError::NotAnObject { .. } | FactError::UnknownFact { .. } => all,
+        FactError::Invalid { name, .. }
+        | FactError::Code { name, .. }
+        | FactError::Contradiction { name, .. } => name,
+    };
+    Problem::invalid_field(field, cause.to_string())
 }
 
 /// A mode as callers write it; none means AUTO.
@@ -210,7 +266,7 @@ async fn settle(
             warnings,
         } => {
             let row = until_done(state, id, deadline).await?;
-            let extraction = super::files::extraction(state, id).await?;
+            let extraction = super::files::extraction(state, &row).await?;
             let done = row.state() != State::Processing;
             let result = answer::taken(&row, extraction.as_ref(), duplicate, &warnings);
             Ok((result, done))

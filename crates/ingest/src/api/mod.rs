@@ -1,9 +1,14 @@
 //! Handlers, one file a noun. They turn requests into calls and rows into answers; they hold no SQL.
 
 mod answer;
+pub(crate) mod corrections;
+pub(crate) mod download;
 pub(crate) mod extract;
+mod extracted;
 pub(crate) mod files;
 pub(crate) mod ingest;
 mod multipart;
+pub(crate) mod part_lines;
 pub(crate) mod platform;
+pub(crate) mod previews;
 pub(crate) mod service_card;

@@ -133,6 +133,7 @@ async fn file(
         None => Ok(Arrived {
             clean_name: name.clone(),
             staged: staging.finish().await.map_err(unstorable)?,
+            archive: None,
         }),
     };
     Ok(Part { name, arrived })

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use contract::{FileEventKind, ReExtractReason};
 use db::{DbError, Lane, Tx, TxError, WriteError};
-use extract::{Extraction, Kind};
+use extract::Extraction;
 
+use crate::completion::{Known, changed, completion, corrected, corrections_of};
 use crate::events::Extra;
-use crate::names::Names;
 use crate::service_state::{ServiceState, file_key};
-use crate::store::{self, Completion, FileRow, Task};
+use crate::store::{self, FileRow, Task};
 
 /// What came of a file.
 #[derive(Debug, Clone)]
@@ -76,12 +76,17 @@ fn record_extraction(
     extraction: &Extraction,
 ) -> Result<(), DbError> {
     let json = |cause: serde_json::Error| DbError::defect(cause.to_string());
-    let done = completion(tx, state, before, extraction)?;
+    // What was read is kept as it was read: a correction can be withdrawn.
+    let text = serde_json::to_string(extraction).map_err(json)?;
+    let extraction = match corrections_of(before, &state.rules) {
+        Some(corrections) => &corrected(extraction.clone(), &corrections, &state.rules),
+        None => extraction,
+    };
+    let done = completion(tx, state, before, &Known::from(extraction))?;
     let now_ms = state.clock.now_ms();
     let Some(after) = store::complete(tx, before.id, before.claim, &done, now_ms)? else {
         return Ok(());
     };
-    let text = serde_json::to_string(extraction).map_err(json)?;
     store::put_extraction(tx, after.id, &text, now_ms)?;
     let summary = Some(serde_json::to_string(&extraction.summary()).map_err(json)?);
     let again = before.task() == Task::Again;
@@ -96,63 +101,4 @@ fn record_extraction(
         false => FileEventKind::Processed,
     };
     state.events.publish(tx, kind, &after, extra)
-}
-
-/// The row's new columns.
-fn completion(
-    tx: &mut Tx<'_>,
-    state: &ServiceState,
-    before: &FileRow,
-    extraction: &Extraction,
-) -> Result<Completion, DbError> {
-    let kind = Kind::parse(&before.kind)
-        .ok_or_else(|| DbError::defect(format!("file {} is of no known kind", before.id)))?;
-    let names = Names::of(&extraction.facts, &before.clean_name, kind, &state.rules);
-    let project_code = names.project_code();
-    let same_place =
-        project_code == before.project_code.as_deref() && names.base_name() == before.base_name;
-    let version = if same_place {
-        before.version
-    } else {
-        store::free_version(
-            tx.conn(),
-            before.tenant_id,
-            project_code,
-            names.base_name(),
-            names.stated_version(),
-            before.id,
-        )?
-    };
-    Ok(Completion {
-        known: names.known(version),
-        confidence_score: extraction.confidence_score,
-        needs_review: review_json(&extraction.needs_review)?,
-    })
-}
-
-fn review_json(reviews: &[extract::facts::Review]) -> Result<Option<String>, DbError> {
-    if reviews.is_empty() {
-        return Ok(None);
-    }
-    let text = serde_json::to_string(reviews);
-    text.map(Some)
-        .map_err(|cause| DbError::defect(cause.to_string()))
-}
-
-/// Names of the facts that differ, as the events call them.
-fn changed(before: &FileRow, after: &FileRow) -> Vec<String> {
-    let differs = [
-        ("client_code", before.client_code != after.client_code),
-        ("project_code", before.project_code != after.project_code),
-        ("part_name", before.part_name != after.part_name),
-        ("material", before.material != after.material),
-        ("thickness_mm", before.thickness_mm != after.thickness_mm),
-        ("quantity", before.quantity != after.quantity),
-        ("version", before.version != after.version),
-    ];
-    differs
-        .into_iter()
-        .filter(|(_, differs)| *differs)
-        .map(|(name, _)| name.to_owned())
-        .collect()
 }

@@ -2,13 +2,23 @@
 //! leased like a delivery, so that one whose node died is taken up again.
 
 mod finish;
+mod lost;
+mod ocr;
+mod pictures;
 mod pool;
 mod process;
 mod protocol;
 mod queue;
+mod reader;
+mod sandbox;
 mod worker;
 
-pub(crate) use pool::spawn;
-pub(crate) use process::{Program, ProgramError};
+pub(crate) use pictures::{NoPicture, Pictures};
+pub(crate) use pool::{Work, spawn};
+pub(crate) use process::{Budget, ProgramError};
+pub(crate) use protocol::Wanted;
 pub(crate) use queue::{Queue, Seat};
+pub(crate) use reader::Readers;
+pub use reader::{LocalReader, LocalReaderError, ReadError};
+pub(crate) use sandbox::Sandbox;
 pub use worker::worker_main;

@@ -7,17 +7,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use db::{Lane, TxError, WriteError};
-use extract::Limits;
 use extract::facts::CallerFacts;
+use extract::{Kind, Preview};
 use service::{Runner, Shutdown};
 use tokio::time::MissedTickBehavior;
 
 use super::finish::{Found, finish};
-use super::process::{Lost, Program, Verdict, Worker};
-use super::protocol::{Answer, Request, Setup};
-use super::queue::Jobs;
+use super::pictures::{self, Demand, Demands};
+use super::protocol::ReadTask;
+use super::queue::{Job, Jobs};
+use super::reader::{ReadError, Reader, Readers};
+use crate::extraction_settings::ExtractionSettings;
 use crate::service_state::{ServiceState, file_key};
-use crate::settings::ExtractionSettings;
 use crate::store::{self, FileRow};
 
 /// How often the table is searched for files that nobody works on.
@@ -27,68 +28,89 @@ const TAKEN_MAX: usize = 256;
 /// Wait before another try to start a worker, or to write an outcome.
 const TRY_AGAIN: Duration = Duration::from_millis(500);
 
+/// What workers take their work from.
+#[derive(Clone)]
+pub(crate) struct Work {
+    pub(crate) jobs: Jobs,
+    pub(crate) demands: Demands,
+}
+
 /// Starts the workers and the task that feeds them.
 pub(crate) fn spawn(
     runner: &Runner,
     state: &Arc<ServiceState>,
-    jobs: &Jobs,
-    program: &Program,
+    work: &Work,
+    readers: &Readers,
     settings: &ExtractionSettings,
 ) -> serde_json::Result<()> {
-    let setup = Setup {
-        memory_bytes_max: settings.memory_bytes_max,
-        cpu_seconds_max: settings.cpu_seconds_max,
-        limits: Limits {
-            entities_max: settings.entities_max,
-            texts_max: settings.texts_max,
-            diagnostics_max: settings.diagnostics_max,
-            ..Limits::default()
-        },
-        rules: (*state.rules).clone(),
-    };
     let workers = match settings.workers {
         0 => std::thread::available_parallelism().map_or(1, |n| n.get().saturating_sub(1).max(1)),
         workers => workers,
     };
     for number in 0..workers {
-        let worker = Worker::new(program.clone(), &setup, settings)?;
-        let work = work(
-            Arc::clone(state),
-            Arc::clone(jobs),
-            worker,
-            settings.crashes_max,
-            runner.shutdown().clone(),
-        );
-        runner.spawn(format!("extraction-{number}"), work);
+        let worker = Working {
+            state: Arc::clone(state),
+            reader: readers.reader()?,
+            crashes_max: settings.crashes_max,
+            shutdown: runner.shutdown().clone(),
+        };
+        runner.spawn(format!("extraction-{number}"), worker.work(work.clone()));
     }
     let feed = feed(Arc::clone(state), runner.shutdown().clone());
     runner.spawn("extraction-feed", feed);
     Ok(())
 }
 
-async fn work(
+/// One of the workers.
+struct Working {
     state: Arc<ServiceState>,
-    jobs: Jobs,
-    mut worker: Worker,
+    reader: Reader,
     crashes_max: i64,
     shutdown: Shutdown,
-) {
-    loop {
-        let next = async { jobs.lock().await.recv().await };
-        let job = tokio::select! {
-            biased;
-            () = shutdown.triggered() => return,
-            job = next => job,
-        };
-        let Some(job) = job else { return };
-        extract(&state, &mut worker, &job.row, crashes_max, &shutdown).await;
+}
+
+/// What a worker does next.
+enum Next {
+    File(Job),
+    Picture(Demand),
+}
+
+impl Working {
+    /// Files and pictures in turn, as chance has it, until the service stops.
+    async fn work(mut self, work: Work) {
+        loop {
+            let file = async { work.jobs.lock().await.recv().await.map(Next::File) };
+            let picture = async { work.demands.lock().await.recv().await.map(Next::Picture) };
+            let either = async {
+                tokio::select! { next = file => next, next = picture => next }
+            };
+            let next = tokio::select! {
+                biased;
+                () = self.shutdown.triggered() => return,
+                next = either => next,
+            };
+            match next {
+                Some(Next::File(job)) => {
+                    let (state, reader) = (&self.state, &mut self.reader);
+                    extract(state, reader, &job.row, self.crashes_max, &self.shutdown).await;
+                }
+                Some(Next::Picture(demand)) => {
+                    let (state, reader) = (&self.state, &mut self.reader);
+                    tokio::select! {
+                        () = pictures::meet(state, reader, demand) => {}
+                        () = self.shutdown.triggered() => return,
+                    }
+                }
+                None => return,
+            }
+        }
     }
 }
 
 /// One file from its row to its committed outcome. When the service stops it is left as it was.
 async fn extract(
     state: &Arc<ServiceState>,
-    worker: &mut Worker,
+    reader: &mut Reader,
     row: &FileRow,
     crashes_max: i64,
     shutdown: &Shutdown,
@@ -103,7 +125,7 @@ async fn extract(
             ),
         ),
         Ok(Some(tries)) => tokio::select! {
-            found = read(state, worker, row) => found,
+            found = read(state, reader, row) => found,
             () = shutdown.triggered() => return give_back(state, row, tries).await,
         },
         Err(error) => {
@@ -160,21 +182,22 @@ async fn finish_surely(state: &Arc<ServiceState>, row: &FileRow, mut found: Foun
     }
 }
 
-async fn read(state: &ServiceState, worker: &mut Worker, row: &FileRow) -> Found {
-    let Ok(request) = request(state, row) else {
+async fn read(state: &ServiceState, reader: &mut Reader, row: &FileRow) -> Found {
+    let Ok(task) = task(state, row, true) else {
         let message = "the stored row cannot be understood".to_owned();
         return Found::failure("damaged_record", message);
     };
     loop {
-        match worker.read(&request).await {
-            Verdict::Answered(Answer::Extraction(extraction)) => {
-                return Found::Extraction(extraction.into());
+        let kind = Kind::parse(&row.kind);
+        match reader.read(row.tenant_id, kind, task.clone()).await {
+            Ok(outcome) => {
+                if let Some(preview) = &outcome.preview {
+                    keep_preview(state, row, preview).await;
+                }
+                return Found::Extraction(Arc::new(outcome.extraction));
             }
-            Verdict::Answered(Answer::Error { code, message }) => {
-                return Found::Failure { code, message };
-            }
-            Verdict::Lost(Lost { code, message }) => return Found::failure(code, message),
-            Verdict::NoWorker(cause) => {
+            Err(ReadError::File { code, message }) => return Found::Failure { code, message },
+            Err(ReadError::NoWorker(cause)) => {
                 tracing::error!(%cause, "no extraction worker can be started");
                 tokio::time::sleep(TRY_AGAIN).await;
             }
@@ -182,20 +205,36 @@ async fn read(state: &ServiceState, worker: &mut Worker, row: &FileRow) -> Found
     }
 }
 
-fn request(state: &ServiceState, row: &FileRow) -> Result<Request, DamagedRow> {
+/// A preview that cannot be kept is made again when somebody asks for it.
+async fn keep_preview(state: &ServiceState, row: &FileRow, preview: &Preview) {
+    let Some(key) = row.blob_key() else { return };
+    let kept = state.storage.previews().put_original(key, preview).await;
+    if let Err(cause) = kept {
+        tracing::warn!(%cause, file = row.id, "a preview could not be kept");
+    }
+}
+
+/// How a file is to be read.
+pub(super) fn task(
+    state: &ServiceState,
+    row: &FileRow,
+    preview: bool,
+) -> Result<ReadTask, DamagedRow> {
     let key = row.blob_key().ok_or(DamagedRow)?;
     let caller = CallerFacts::parse(None, None, Some(&row.caller_facts), &state.rules)
         .map_err(|_refusal| DamagedRow)?;
-    Ok(Request {
-        path: state.storage.path(key).to_string_lossy().into_owned(),
-        file_name: row.clean_name.clone(),
+    Ok(ReadTask {
+        path: state.storage.path(key),
+        file_name: row.full_name().to_owned(),
         mode: row.mode.clone(),
         caller,
+        preview,
+        ocr: None,
     })
 }
 
 /// The database holds what this service would not have written.
-struct DamagedRow;
+pub(super) struct DamagedRow;
 
 /// Brings in what waits in the table, as long as there are seats, and frees what memory has lost.
 async fn feed(state: Arc<ServiceState>, shutdown: Shutdown) {

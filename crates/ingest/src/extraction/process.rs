@@ -8,12 +8,15 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use super::protocol::{Answer, Request, Setup};
-use crate::settings::ExtractionSettings;
+use extract::{Outcome, Preview, Scan};
+
+use super::lost::{Ended, Lost};
+use super::protocol::{Answer, PreviewFrame, Request, ScanFrame, Setup, Task};
+use crate::extraction_settings::ExtractionSettings;
 
 /// The program whose `worker` command reads files.
 #[derive(Debug, Clone)]
-pub(crate) struct Program(PathBuf);
+pub(crate) struct Program(pub(super) PathBuf);
 
 /// Why there is no such program.
 #[derive(Debug, thiserror::Error)]
@@ -53,48 +56,54 @@ impl Program {
 
 const NAME: &str = "draftwire";
 
-/// What came of one file.
+/// What came of one task.
 #[derive(Debug)]
 pub(super) enum Verdict {
-    Answered(Answer),
+    Answered(Reply),
     Lost(Lost),
     /// No worker could be had; not the file's fault.
     NoWorker(std::io::Error),
 }
 
-/// The worker is gone, because of the file it was reading.
+/// A worker's answer with its pictures.
 #[derive(Debug)]
-pub(super) struct Lost {
-    pub(super) code: &'static str,
-    pub(super) message: String,
+pub(super) enum Reply {
+    Outcome(Box<Outcome>),
+    Picture(Preview),
+    Error { code: String, message: String },
 }
 
-impl Lost {
-    /// Memory that earlier files have left behind, or a stranger's signal.
-    fn may_be_others_fault(&self) -> bool {
-        [MEMORY_LIMIT, WORKER_DIED].contains(&self.code)
-    }
+/// What one task may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Budget {
+    pub(crate) memory_bytes_max: u64,
+    pub(crate) cpu_seconds_max: u64,
+    pub(crate) wall_seconds_max: u64,
 }
-
-const TIME_LIMIT: &str = "time_limit";
-const MEMORY_LIMIT: &str = "memory_limit";
-const ANSWER_TOO_LARGE: &str = "answer_too_large";
-const WORKER_DIED: &str = "worker_died";
 
 /// A place for one worker process, empty until the first file.
 pub(super) struct Worker {
     program: Program,
     setup: String,
-    wall: Duration,
-    answer_bytes_max: usize,
+    bounds: AnswerBounds,
     process: Option<Process>,
+}
+
+/// How much a worker may say.
+#[derive(Debug, Clone, Copy)]
+struct AnswerBounds {
+    line_bytes_max: usize,
+    preview_bytes_max: usize,
+    scan_bytes_max: usize,
 }
 
 struct Process {
     child: Child,
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
-    files_read: u64,
+    /// The only tenant whose files it has seen.
+    tenant_id: i64,
+    tasks_done: u64,
 }
 
 impl Worker {
@@ -106,36 +115,44 @@ impl Worker {
         Ok(Self {
             program,
             setup: serde_json::to_string(setup)?,
-            wall: Duration::from_secs(settings.wall_seconds_max),
-            answer_bytes_max: settings.answer_bytes_max,
+            bounds: AnswerBounds {
+                line_bytes_max: settings.answer_bytes_max,
+                preview_bytes_max: setup.preview_bytes_max,
+                scan_bytes_max: setup.scan_bytes_max,
+            },
             process: None,
         })
     }
 
-    /// Reads one file. A worker that was found dead, idle, is replaced without blaming the file; one that
-    /// breaks down after it has read others is replaced, and the new one decides.
-    pub(super) async fn read(&mut self, request: &Request) -> Verdict {
+    /// Performs one task on a tenant's file. A worker that was found dead, idle, is replaced without blaming the file,
+    /// and so is one that has seen another tenant's files; one that breaks down after it has read others is replaced,
+    /// and the new one decides.
+    pub(super) async fn perform(&mut self, tenant_id: i64, task: Task, budget: Budget) -> Verdict {
+        let request = Request {
+            memory_bytes_max: budget.memory_bytes_max,
+            cpu_seconds_max: budget.cpu_seconds_max,
+            task,
+        };
+        let seconds = budget.wall_seconds_max;
         loop {
-            let mut process = match self.idle() {
+            let mut process = match self.idle(tenant_id) {
                 Some(process) => process,
-                None => match self.start() {
+                None => match self.start(tenant_id) {
                     Ok(process) => process,
                     Err(cause) => return Verdict::NoWorker(cause),
                 },
             };
-            let asked = process.ask(&self.setup, request, self.answer_bytes_max);
-            let ended = match tokio::time::timeout(self.wall, asked).await {
-                Ok(Ok(answer)) => {
-                    process.files_read += 1;
+            let asked = process.ask(&self.setup, &request, self.bounds);
+            let ended = match tokio::time::timeout(Duration::from_secs(seconds), asked).await {
+                Ok(Ok(reply)) => {
+                    process.tasks_done += 1;
                     self.process = Some(process);
-                    return Verdict::Answered(answer);
+                    return Verdict::Answered(reply);
                 }
-                Ok(Err(cause)) => cause,
-                Err(_elapsed) => Ended::TooLong {
-                    seconds: self.wall.as_secs(),
-                },
+                Ok(Err(ended)) => ended,
+                Err(_elapsed) => Ended::TooLong { seconds },
             };
-            let weary = process.files_read > 0;
+            let weary = process.tasks_done > 0;
             let lost = process.end(ended).await;
             if !weary || !lost.may_be_others_fault() {
                 return Verdict::Lost(lost);
@@ -143,13 +160,14 @@ impl Worker {
         }
     }
 
-    /// The process left by the file before, if it lives.
-    fn idle(&mut self) -> Option<Process> {
+    /// The process left by the file before, if it lives and that file was this tenant's. Any other ends when dropped.
+    fn idle(&mut self, tenant_id: i64) -> Option<Process> {
         let mut process = self.process.take()?;
-        matches!(process.child.try_wait(), Ok(None)).then_some(process)
+        let fit = process.tenant_id == tenant_id && matches!(process.child.try_wait(), Ok(None));
+        fit.then_some(process)
     }
 
-    fn start(&self) -> std::io::Result<Process> {
+    fn start(&self, tenant_id: i64) -> std::io::Result<Process> {
         let mut child = Command::new(&self.program.0)
             .arg("worker")
             .env_clear()
@@ -163,53 +181,95 @@ impl Worker {
             stdin: child.stdin.take().ok_or_else(missing)?,
             stdout: BufReader::new(child.stdout.take().ok_or_else(missing)?),
             child,
-            files_read: 0,
+            tenant_id,
+            tasks_done: 0,
         })
     }
 }
 
-/// How a worker came to its end.
-enum Ended {
-    TooLong { seconds: u64 },
-    TooMuch { max: usize },
-    Broken(String),
-}
-
 impl Process {
-    async fn say(&mut self, line: &str) -> std::io::Result<()> {
-        self.stdin.write_all(line.as_bytes()).await?;
-        self.stdin.write_all(b"\n").await?;
-        self.stdin.flush().await
+    async fn say(&mut self, line: &str) -> Result<(), Ended> {
+        let said = async {
+            self.stdin.write_all(line.as_bytes()).await?;
+            self.stdin.write_all(b"\n").await?;
+            self.stdin.flush().await
+        };
+        said.await.map_err(|cause| Ended::broken(&cause))
     }
 
     async fn ask(
         &mut self,
         setup: &str,
         request: &Request,
-        answer_bytes_max: usize,
-    ) -> Result<Answer, Ended> {
-        let broken = |cause: &dyn std::fmt::Display| Ended::Broken(cause.to_string());
-        if self.files_read == 0 {
-            self.say(setup).await.map_err(|e| broken(&e))?;
+        bounds: AnswerBounds,
+    ) -> Result<Reply, Ended> {
+        if self.tasks_done == 0 {
+            self.say(setup).await?;
         }
-        let line = serde_json::to_string(request).map_err(|e| broken(&e))?;
-        self.say(&line).await.map_err(|e| broken(&e))?;
+        let line = serde_json::to_string(request).map_err(|cause| Ended::broken(&cause))?;
+        self.say(&line).await?;
+        match self.answer(bounds.line_bytes_max).await? {
+            Answer::Read {
+                extraction,
+                preview,
+                scan,
+            } => {
+                let preview = match preview {
+                    Some(frame) => Some(self.preview(frame, bounds).await?),
+                    None => None,
+                };
+                let scan = match scan {
+                    Some(ScanFrame { bytes, dpi }) => Some(Scan {
+                        png: self.frame(bytes, bounds.scan_bytes_max).await?,
+                        dpi,
+                    }),
+                    None => None,
+                };
+                let extraction = *extraction;
+                Ok(Reply::Outcome(Box::new(Outcome {
+                    extraction,
+                    preview,
+                    scan,
+                })))
+            }
+            Answer::Picture(frame) => Ok(Reply::Picture(self.preview(frame, bounds).await?)),
+            Answer::Error { code, message } => Ok(Reply::Error { code, message }),
+        }
+    }
+
+    async fn answer(&mut self, max: usize) -> Result<Answer, Ended> {
         let mut answer = Vec::new();
-        let bound = u64::try_from(answer_bytes_max).unwrap_or(u64::MAX);
+        let bound = u64::try_from(max).unwrap_or(u64::MAX);
         let mut bounded = (&mut self.stdout).take(bound);
-        bounded
-            .read_until(b'\n', &mut answer)
-            .await
-            .map_err(|e| broken(&e))?;
+        let read = bounded.read_until(b'\n', &mut answer).await;
+        read.map_err(|cause| Ended::broken(&cause))?;
         if answer.last() != Some(&b'\n') {
-            return Err(match answer.len() >= answer_bytes_max {
-                true => Ended::TooMuch {
-                    max: answer_bytes_max,
-                },
-                false => broken(&"it closed its answer"),
+            return Err(match answer.len() >= max {
+                true => Ended::TooMuch { max },
+                false => Ended::broken(&"it closed its answer"),
             });
         }
-        serde_json::from_slice(&answer).map_err(|e| broken(&e))
+        serde_json::from_slice(&answer).map_err(|cause| Ended::broken(&cause))
+    }
+
+    async fn preview(
+        &mut self,
+        frame: PreviewFrame,
+        bounds: AnswerBounds,
+    ) -> Result<Preview, Ended> {
+        let PreviewFrame { form, bytes } = frame;
+        let bytes = self.frame(bytes, bounds.preview_bytes_max).await?;
+        Ok(Preview { form, bytes })
+    }
+
+    async fn frame(&mut self, bytes: usize, max: usize) -> Result<Vec<u8>, Ended> {
+        if bytes > max {
+            return Err(Ended::broken(&"it announced more than it may say"));
+        }
+        let mut frame = vec![0; bytes];
+        let read = self.stdout.read_exact(&mut frame).await;
+        read.map_err(|cause| Ended::broken(&cause))?;
+        Ok(frame)
     }
 
     /// Makes sure that the process is gone and says why, from how it ended.
@@ -226,44 +286,6 @@ impl Process {
                 None
             }
         };
-        let (code, message) = match (ended, status) {
-            (Ended::TooLong { seconds }, _) => (
-                TIME_LIMIT,
-                format!(
-                    "reading took longer than {seconds} s (ingest.extraction.wall_seconds_max)"
-                ),
-            ),
-            (Ended::TooMuch { max }, _) => (
-                ANSWER_TOO_LARGE,
-                format!(
-                    "what was found in the file fills more than {max} bytes (ingest.extraction.answer_bytes_max)"
-                ),
-            ),
-            (Ended::Broken(_), Some(status)) if signal(&status) == Some(SIGXCPU) => (
-                TIME_LIMIT,
-                "reading took more processor time than ingest.extraction.cpu_seconds_max"
-                    .to_owned(),
-            ),
-            (Ended::Broken(_), Some(status)) if signal(&status) == Some(SIGABRT) => (
-                MEMORY_LIMIT,
-                "reading took more memory than ingest.extraction.memory_bytes_max, or met a defect"
-                    .to_owned(),
-            ),
-            (Ended::Broken(cause), status) => {
-                tracing::error!(?status, cause, "a worker broke down");
-                (
-                    WORKER_DIED,
-                    "the worker broke down while reading the file".to_owned(),
-                )
-            }
-        };
-        Lost { code, message }
+        ended.told(status)
     }
-}
-
-const SIGABRT: i32 = 6;
-const SIGXCPU: i32 = 24;
-
-fn signal(status: &std::process::ExitStatus) -> Option<i32> {
-    std::os::unix::process::ExitStatusExt::signal(status)
 }

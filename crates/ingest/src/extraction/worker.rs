@@ -1,14 +1,21 @@
 //! The worker process: reads one file after another within limits it sets itself before it sees any.
-//! It opens nothing but the file it is told to read, and writes nothing but its answers.
+//! It opens nothing but the files it is told to read, and writes nothing but its answers.
 
-use std::io::{self, BufRead, Write};
-use std::process::ExitCode;
+use std::fs::File;
+use std::io::{self, BufRead, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 
-use extract::{Input, Limits, Mode, facts::Rules};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use extract::{Input, Mode, Outcome, Preview, PreviewForm, Severity};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::protocol::{Answer, Request, Setup};
+use super::protocol::{Answer, PictureTask, PreviewFrame, ReadTask, Request, ScanFrame, Setup};
+use super::protocol::{Task, Wanted};
+use super::sandbox::{Programs, confine, hard, limit, try_forbidden};
 
 /// Parsing runs on a thread with this stack, so that depth meets its limit before the stack's end.
 const STACK_BYTES: usize = 64 * 1024 * 1024;
@@ -16,67 +23,113 @@ const STACK_BYTES: usize = 64 * 1024 * 1024;
 const MAPPED_BYTES_GUESS: u64 = 512 * 1024 * 1024;
 /// Standard input, output and error, and the file being read.
 const OPEN_FILES_MAX: u64 = 4;
+/// The word that makes a worker start an OCR program in its own place.
+pub(super) const OCR_COMMAND: &str = "ocr";
 
-/// Runs `draftwire worker` until its standard input ends.
+/// The word that makes a worker try what it must not be able to do, and print what it could.
+const CHECK_COMMAND: &str = "check";
+
+/// Runs `draftwire worker` until its standard input ends. With arguments `ocr MEMORY_BYTES CPU_SECONDS PROGRAM …` becomes
+/// that program, confined; with `check FOLDER` prints as JSON what a worker that may read the folder could do beyond it.
 #[must_use]
-pub fn worker_main() -> ExitCode {
-    let worker = std::thread::Builder::new()
-        .name("extract".into())
-        .stack_size(STACK_BYTES)
-        .spawn(run);
-    match worker.map(std::thread::JoinHandle::join) {
-        Ok(Ok(Ok(()))) => ExitCode::SUCCESS,
-        Ok(Ok(Err(cause))) => {
-            eprintln!("worker: {cause}");
-            ExitCode::FAILURE
+pub fn worker_main(arguments: &[String]) -> ExitCode {
+    let ended = match arguments {
+        [] => serve(),
+        [command, memory, cpu, program, rest @ ..] if command == OCR_COMMAND => {
+            become_program([memory, cpu], program, rest)
         }
-        Ok(Err(_panic)) => ExitCode::FAILURE,
+        [command, folder] if command == CHECK_COMMAND => check(Path::new(folder)),
+        _ => Err(io::Error::other("unknown arguments")),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
         Err(cause) => {
-            eprintln!("worker: no thread: {cause}");
+            eprintln!("worker: {cause}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn run() -> io::Result<()> {
-    let mut lines = io::stdin().lock().lines();
-    let Some(first) = lines.next() else {
+/// Where programs and their data are installed; what does not exist is passed over.
+const INSTALLED: [&str; 8] = [
+    "/usr", "/lib", "/lib64", "/bin", "/opt", "/etc", "/nix", "/snap",
+];
+
+/// Never returns when it succeeds.
+fn become_program(limits: [&String; 2], program: &str, arguments: &[String]) -> io::Result<()> {
+    let [memory, cpu] = limits.map(|text| text.parse::<u64>().map_err(io::Error::other));
+    let (memory, cpu) = (memory?, cpu?);
+    let mut readable: Vec<PathBuf> = INSTALLED.iter().map(PathBuf::from).collect();
+    readable.extend(Path::new(program).parent().map(Path::to_owned));
+    readable.extend(std::env::var_os("TESSDATA_PREFIX").map(PathBuf::from));
+    confine(&readable, Programs::Allowed).map_err(io::Error::other)?;
+    setrlimit(Resource::Cpu, hard(cpu))?;
+    limit(memory).map_err(io::Error::other)?;
+    Err(Command::new(program).args(arguments).exec())
+}
+
+fn check(folder: &Path) -> io::Result<()> {
+    confine(&[folder.to_owned()], Programs::Refused).map_err(io::Error::other)?;
+    let tried = serde_json::to_string(&try_forbidden(folder))?;
+    writeln!(io::stdout(), "{tried}")
+}
+
+fn serve() -> io::Result<()> {
+    let mut first = String::new();
+    if io::stdin().lock().read_line(&mut first)? == 0 {
         return Ok(());
-    };
-    let setup: Setup = serde_json::from_str(&first?)?;
-    confine(&setup)?;
-    for line in lines {
+    }
+    let setup: Setup = serde_json::from_str(&first)?;
+    // Opened before nothing else can be.
+    let status = File::open("/proc/self/status").ok();
+    confine(&setup.readable, Programs::Refused).map_err(io::Error::other)?;
+    let worker = std::thread::Builder::new()
+        .name("extract".into())
+        .stack_size(STACK_BYTES)
+        .spawn(move || run(&setup, status))?;
+    worker
+        .join()
+        .unwrap_or_else(|_panic| Err(io::Error::other("a defect met this file")))
+}
+
+fn run(setup: &Setup, status: Option<File>) -> io::Result<()> {
+    let own_bytes = mapped_bytes(status);
+    limit(own_bytes + setup.memory_bytes_max).map_err(io::Error::other)?;
+    setrlimit(Resource::Nofile, hard(OPEN_FILES_MAX))?;
+    for line in io::stdin().lock().lines() {
         let request: Request = serde_json::from_str(&line?)?;
-        allow_cpu_seconds(setup.cpu_seconds_max)?;
-        let answer = read(&request, &setup.rules, &setup.limits);
+        allow_memory(own_bytes + request.memory_bytes_max)?;
+        allow_cpu_seconds(request.cpu_seconds_max)?;
+        let (answer, frames) = perform(&request.task, setup);
         let mut out = io::stdout().lock();
         serde_json::to_writer(&mut out, &answer)?;
         out.write_all(b"\n")?;
+        for frame in frames {
+            out.write_all(&frame)?;
+        }
         out.flush()?;
     }
     Ok(())
 }
 
-/// For the whole life of the process.
-fn confine(setup: &Setup) -> io::Result<()> {
-    let hard = |most: u64| Rlimit {
-        current: Some(most),
-        maximum: Some(most),
-    };
-    setrlimit(Resource::As, hard(mapped_bytes() + setup.memory_bytes_max))?;
-    setrlimit(Resource::Fsize, hard(0))?;
-    setrlimit(Resource::Nofile, hard(OPEN_FILES_MAX))?;
-    setrlimit(Resource::Core, hard(0))?;
-    Ok(())
-}
-
 /// The addresses that the program itself has taken (proc(5), `VmSize`), its stacks included: the limit counts what
 /// files take beyond them.
-fn mapped_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
+fn mapped_bytes(status: Option<File>) -> u64 {
+    let mut text = String::new();
+    let read = status.map(|mut file| file.read_to_string(&mut text));
+    let size = text.lines().find_map(|line| line.strip_prefix("VmSize:"));
     let kib = size.and_then(|size| size.trim().trim_end_matches(" kB").parse().ok());
-    kib.map_or(MAPPED_BYTES_GUESS, |kib: u64| kib * 1024)
+    match (read, kib) {
+        (Some(Ok(_)), Some(kib)) => 1024_u64.saturating_mul(kib),
+        _ => MAPPED_BYTES_GUESS,
+    }
+}
+
+/// Within what the process was given at its start.
+fn allow_memory(bytes: u64) -> io::Result<()> {
+    let maximum = getrlimit(Resource::As).maximum;
+    let current = Some(maximum.map_or(bytes, |maximum| bytes.min(maximum)));
+    Ok(setrlimit(Resource::As, Rlimit { current, maximum })?)
 }
 
 /// CPU time is counted over the life of the process, so every file moves the limit on.
@@ -84,29 +137,141 @@ fn allow_cpu_seconds(seconds: u64) -> io::Result<()> {
     let used = clock_gettime(ClockId::ProcessCPUTime).tv_sec;
     let used = u64::try_from(used).unwrap_or_default();
     let limit = Rlimit {
-        current: Some(used + seconds + 1),
+        current: Some(used.saturating_add(seconds).saturating_add(1)),
         maximum: getrlimit(Resource::Cpu).maximum,
     };
     Ok(setrlimit(Resource::Cpu, limit)?)
 }
 
-fn read(request: &Request, rules: &Rules, limits: &Limits) -> Answer {
-    let bytes = match std::fs::read(&request.path) {
+type Said = (Answer, Vec<Vec<u8>>);
+
+fn perform(task: &Task, setup: &Setup) -> Said {
+    match task {
+        Task::Read(task) => read(task, setup),
+        Task::Picture(task) => picture(task, setup),
+    }
+}
+
+fn failed(code: &str, message: String) -> Said {
+    let code = code.to_owned();
+    (Answer::Error { code, message }, Vec::new())
+}
+
+fn unreadable(cause: &io::Error) -> Said {
+    let message = format!("the stored bytes cannot be read: {cause}");
+    failed("unreadable", message)
+}
+
+fn read(task: &ReadTask, setup: &Setup) -> Said {
+    let bytes = match std::fs::read(&task.path) {
         Ok(bytes) => bytes,
-        Err(cause) => {
-            return Answer::Error {
-                code: "unreadable".into(),
-                message: format!("the stored bytes cannot be read: {cause}"),
-            };
-        }
+        Err(cause) => return unreadable(&cause),
     };
-    let mut input = Input::new(&request.file_name, &request.caller);
-    input.mode = Mode::parse(&request.mode).unwrap_or_default();
-    match extract::extract(&bytes, &input, rules, limits) {
-        Ok(outcome) => Answer::Extraction(Box::new(outcome.extraction)),
-        Err(error) => Answer::Error {
-            code: error.code().into(),
-            message: error.to_string(),
-        },
+    let mut input = Input::new(&task.file_name, &task.caller);
+    input.mode = Mode::parse(&task.mode).unwrap_or_default();
+    input.preview = task.preview;
+    input.ocr = task.ocr.as_ref();
+    match extract::extract(&bytes, &input, &setup.rules, &setup.limits) {
+        Ok(outcome) => told(outcome, setup),
+        Err(error) => failed(error.code(), error.to_string()),
+    }
+}
+
+fn told(outcome: Outcome, setup: &Setup) -> Said {
+    let Outcome {
+        mut extraction,
+        preview,
+        scan,
+    } = outcome;
+    let preview = preview.filter(|preview| {
+        let fits = preview.bytes.len() <= setup.preview_bytes_max;
+        if !fits {
+            extraction
+                .diagnostics
+                .push(too_large("preview", setup.preview_bytes_max));
+        }
+        fits
+    });
+    let scan = scan.filter(|scan| {
+        let fits = scan.png.len() <= setup.scan_bytes_max;
+        if !fits {
+            extraction
+                .diagnostics
+                .push(too_large("scan", setup.scan_bytes_max));
+        }
+        fits
+    });
+    let answer = Answer::Read {
+        extraction: Box::new(extraction),
+        preview: preview.as_ref().map(frame_of),
+        scan: scan.as_ref().map(|scan| ScanFrame {
+            bytes: scan.png.len(),
+            dpi: scan.dpi,
+        }),
+    };
+    let frames = preview.map(|preview| preview.bytes).into_iter();
+    (answer, frames.chain(scan.map(|scan| scan.png)).collect())
+}
+
+fn too_large(what: &str, max: usize) -> extract::Diagnostic {
+    let message = format!("the {what} fills more than {max} bytes and is left out");
+    extract::Diagnostic::new(Severity::Info, "picture_too_large", message)
+}
+
+fn frame_of(preview: &Preview) -> PreviewFrame {
+    PreviewFrame {
+        form: preview.form,
+        bytes: preview.bytes.len(),
+    }
+}
+
+fn picture(task: &PictureTask, setup: &Setup) -> Said {
+    let bytes = match std::fs::read(&task.path) {
+        Ok(bytes) => bytes,
+        Err(cause) => return unreadable(&cause),
+    };
+    let form = task.form;
+    let preview = Preview { form, bytes };
+    let made = match (form, task.wanted) {
+        (PreviewForm::Svg, Wanted::Svg) => Ok(preview),
+        (PreviewForm::Png, Wanted::Svg) => embedded(&preview.bytes),
+        (_, Wanted::Png { size_px_max }) => png_of(&preview, size_px_max),
+    };
+    match made {
+        Ok(made) if made.bytes.len() <= setup.preview_bytes_max => {
+            (Answer::Picture(frame_of(&made)), vec![made.bytes])
+        }
+        Ok(_) => failed("picture_too_large", "the picture is too large".to_owned()),
+        Err(message) => failed("no_picture", message),
+    }
+}
+
+/// Pixels in an SVG, at their own size.
+fn embedded(png: &[u8]) -> Result<Preview, String> {
+    // PNG, section 11.2.1: signature, length and name of IHDR, width, height.
+    let side = |at: usize| {
+        let bytes = png.get(at..at + 4)?.try_into().ok()?;
+        Some(u32::from_be_bytes(bytes))
+    };
+    let (Some(width), Some(height)) = (side(16), side(20)) else {
+        return Err("the preview is no PNG".to_owned());
+    };
+    let data = BASE64.encode(png);
+    let svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" width=\"{width}\" height=\"{height}\" \
+         viewBox=\"0 0 {width} {height}\"><image width=\"{width}\" height=\"{height}\" \
+         href=\"data:image/png;base64,{data}\"/></svg>"
+    );
+    Ok(Preview {
+        form: PreviewForm::Svg,
+        bytes: svg.into_bytes(),
+    })
+}
+
+/// A PNG of at most so many pixels a side.
+fn png_of(preview: &Preview, _size_px_max: u32) -> Result<Preview, String> {
+    match preview.form {
+        PreviewForm::Png => Ok(preview.clone()),
+        PreviewForm::Svg => Err("this preview is only available as SVG".to_owned()),
     }
 }

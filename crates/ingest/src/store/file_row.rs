@@ -1,6 +1,6 @@
 //! A row of `files` as it is read. Never changes one.
 
-use db::{Conn, DbError, sql};
+use db::{Conn, DbError, Tx, sql};
 use diesel::sql_types::{BigInt, Binary, Double, Nullable, SmallInt, Text};
 
 use crate::storage::BlobKey;
@@ -105,6 +105,14 @@ pub(crate) struct FileRow {
     pub(crate) tries: i64,
     #[diesel(sql_type = SmallInt)]
     task: i16,
+    /// The archive that it came in, and its path in there.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub(crate) archive_name: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub(crate) archive_path: Option<String>,
+    /// What was corrected by hand, as canonical JSON.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub(crate) corrections: Option<String>,
     #[diesel(sql_type = BigInt)]
     pub(crate) created_at_ms: i64,
     #[diesel(sql_type = BigInt)]
@@ -117,7 +125,7 @@ pub(super) const COLUMNS: &str = "id, tenant_id, clean_name, stored_name, kind, 
      mime_type, mode, size_bytes, sha256, generation, duplicate_of, state, hard_deleted, \
      caller_facts, client_code, project_code, part_name, material, thickness_mm, quantity, \
      confidence_score, needs_review, base_name, version, error_code, error_message, error_stage, \
-     claim, tries, task, created_at_ms, updated_at_ms, processed_at_ms";
+     claim, tries, task, archive_name, archive_path, corrections, created_at_ms, updated_at_ms, processed_at_ms";
 
 impl FileRow {
     pub(crate) fn state(&self) -> State {
@@ -135,12 +143,22 @@ impl FileRow {
         }
     }
 
+    /// The name with the folders that it had in its archive.
+    pub(crate) fn full_name(&self) -> &str {
+        self.archive_path.as_deref().unwrap_or(&self.clean_name)
+    }
+
     /// Where its bytes are; `None` when the stored hash is damaged.
     pub(crate) fn blob_key(&self) -> Option<BlobKey> {
         Some(BlobKey {
             sha256: self.sha256.as_slice().try_into().ok()?,
             generation: self.generation,
         })
+    }
+
+    /// Changes with every change of the record (RFC 9110, section 8.8.3).
+    pub(crate) fn tag(&self) -> String {
+        format!("\"{}-{}\"", self.claim, self.updated_at_ms)
     }
 
     pub(crate) fn is_hard_deleted(&self) -> bool {
@@ -152,6 +170,22 @@ pub(crate) fn get(conn: &mut Conn, tenant_id: i64, id: i64) -> Result<Option<Fil
     conn.row(
         sql(format!(
             "SELECT {COLUMNS} FROM files WHERE tenant_id = ? AND id = ?"
+        ))
+        .bind(tenant_id)
+        .bind(id),
+    )
+}
+
+/// The row, kept from others until this transaction ends.
+pub(crate) fn get_locked(
+    tx: &mut Tx<'_>,
+    tenant_id: i64,
+    id: i64,
+) -> Result<Option<FileRow>, DbError> {
+    // Written to itself: the one way to lock a row that both databases have.
+    tx.conn().row(
+        sql(format!(
+            "UPDATE files SET state = state WHERE tenant_id = ? AND id = ? RETURNING {COLUMNS}"
         ))
         .bind(tenant_id)
         .bind(id),

@@ -21,17 +21,18 @@ pub(crate) fn same(
     )
 }
 
+#[derive(diesel::QueryableByName)]
+struct Id {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+}
+
 /// The first record of this tenant with these bytes.
 pub(crate) fn first_with(
     conn: &mut Conn,
     tenant_id: i64,
     sha256: &[u8; 32],
 ) -> Result<Option<i64>, DbError> {
-    #[derive(diesel::QueryableByName)]
-    struct Id {
-        #[diesel(sql_type = BigInt)]
-        id: i64,
-    }
     let row: Option<Id> = conn.row(
         sql(
             "SELECT id FROM files WHERE tenant_id = ? AND sha256 = ? AND state <> 4 \
@@ -120,6 +121,8 @@ pub(crate) struct NewFile<'a> {
     pub(crate) kind: &'a str,
     pub(crate) mime_type: &'a str,
     pub(crate) mode: &'a str,
+    /// Its archive, and its path in there.
+    pub(crate) archive: Option<(&'a str, &'a str)>,
     pub(crate) duplicate_of: Option<i64>,
     pub(crate) known: &'a Known,
     pub(crate) owner: Option<i64>,
@@ -132,8 +135,8 @@ pub(crate) fn insert(tx: &mut Tx<'_>, new: &NewFile<'_>) -> Result<FileRow, DbEr
         "INSERT INTO files (tenant_id, identity, clean_name, stored_name, kind, mime_type, mode, \
          size_bytes, sha256, generation, duplicate_of, state, caller_facts, client_code, project_code, \
          part_name, material, thickness_mm, quantity, base_name, version, search, owner, claim, task, \
-         created_at_ms, updated_at_ms) VALUES \
-         (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+         archive_name, archive_path, created_at_ms, updated_at_ms) VALUES \
+         (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
          RETURNING {COLUMNS}"
     ));
     let statement = statement
@@ -156,6 +159,8 @@ pub(crate) fn insert(tx: &mut Tx<'_>, new: &NewFile<'_>) -> Result<FileRow, DbEr
             .bind(new.owner)
             .bind(new.owner.is_some())
             .bind(Task::First as i16)
+            .bind(new.archive.map(|(name, _)| name))
+            .bind(new.archive.map(|(_, path)| path))
             .bind(new.now_ms)
             .bind(new.now_ms),
     )
@@ -189,4 +194,42 @@ pub(crate) fn delete(
             .execute(sql("DELETE FROM extractions WHERE file_id = ?").bind(id))?;
     }
     Ok(row)
+}
+
+/// A file that is not deleted and came from the very same upload as this one.
+pub(crate) fn same_as(conn: &mut Conn, tenant_id: i64, id: i64) -> Result<Option<i64>, DbError> {
+    let row: Option<Id> = conn.row(
+        sql("SELECT other.id FROM files own JOIN files other \
+             ON other.tenant_id = own.tenant_id AND other.identity = own.identity \
+             WHERE own.tenant_id = ? AND own.id = ? AND other.id <> own.id AND other.state <> 4")
+        .bind(tenant_id)
+        .bind(id),
+    )?;
+    Ok(row.map(|row| row.id))
+}
+
+/// Undoes a soft delete; a file that was at work is at work again, for `owner`.
+pub(crate) fn restore(
+    tx: &mut Tx<'_>,
+    deleted: &FileRow,
+    version: i64,
+    stored_name: &str,
+    owner: Option<i64>,
+    now_ms: i64,
+) -> Result<FileRow, DbError> {
+    tx.conn().one(
+        sql(format!(
+            "UPDATE files SET state = state_before_delete, state_before_delete = NULL, version = ?, \
+             stored_name = ?, search = replace(search, ?, ?), \
+             owner = CASE WHEN state_before_delete = 1 THEN ? ELSE NULL END, claim = claim + 1, \
+             updated_at_ms = ? WHERE id = ? AND state = 4 RETURNING {COLUMNS}"
+        ))
+        .bind(version)
+        .bind(stored_name)
+        .bind(deleted.stored_name.to_lowercase())
+        .bind(stored_name.to_lowercase())
+        .bind(owner)
+        .bind(now_ms)
+        .bind(deleted.id),
+    )
 }

@@ -10,9 +10,11 @@ mod work;
 
 pub(crate) use blobs::{deleting, live_generation, mark_deleting, mark_used, removed};
 pub(crate) use extractions::{extraction, put_extraction};
-pub(crate) use file_row::{FileRow, State, Task, get};
-pub(crate) use files::{Known, NewFile, delete, first_with, free_version, insert, same};
+pub(crate) use file_row::{FileRow, State, Task, get, get_locked};
+pub(crate) use files::{
+    Known, NewFile, delete, first_with, free_version, insert, restore, same, same_as,
+};
 pub(crate) use list::{Filter, Page, list, versions};
 pub(crate) use work::{
-    Completion, begin, claim_waiting, complete, fail, give_back, owned, release, restart,
+    Completion, begin, claim_waiting, complete, correct, fail, give_back, owned, release, restart,
 };

@@ -98,6 +98,33 @@ pub(crate) fn complete(
     )
 }
 
+/// Writes what corrections made of a file; where it stands stays.
+pub(crate) fn correct(
+    tx: &mut Tx<'_>,
+    id: i64,
+    done: &Completion,
+    corrections: Option<&str>,
+    now_ms: i64,
+) -> Result<FileRow, DbError> {
+    let known = &done.known;
+    let statement = sql(format!(
+        "UPDATE files SET stored_name = ?, client_code = ?, project_code = ?, \
+         part_name = ?, material = ?, thickness_mm = ?, quantity = ?, base_name = ?, version = ?, \
+         search = ?, confidence_score = ?, needs_review = ?, corrections = ?, claim = claim + 1, \
+         updated_at_ms = ? WHERE id = ? RETURNING {COLUMNS}"
+    ))
+    .bind(&known.stored_name);
+    tx.conn().one(
+        known
+            .bind(statement)
+            .bind(done.confidence_score)
+            .bind(done.needs_review.as_deref())
+            .bind(corrections)
+            .bind(now_ms)
+            .bind(id),
+    )
+}
+
 /// Ends the extraction badly; what was known of the file before stays.
 pub(crate) fn fail(
     tx: &mut Tx<'_>,

@@ -1,0 +1,144 @@
+//! Corrections by hand: kept beside the row, applied over whatever is read in the file, now and later.
+
+use std::sync::Arc;
+
+use contract::{FileEventKind, ReExtractReason};
+use db::{DbError, Lane, Tx, TxError, TxResult};
+use extract::facts::{CallerFacts, FactError, Hints, settle};
+use serde_json::{Map, Value};
+use service::Problem;
+
+use crate::completion::{Known, changed, completion, corrections_of, understood};
+use crate::error::{Refusal, of_write};
+use crate::events::Extra;
+use crate::service_state::{ServiceState, file_key};
+use crate::store::{self, FileRow, State};
+
+/// What a person says of a file: facts to set, and with null those to be left to what was read.
+#[derive(Debug, Clone)]
+pub(crate) struct Patch(Map<String, Value>);
+
+impl Patch {
+    /// Refuses what is no fact or no value of it.
+    pub(crate) fn parse(
+        given: Map<String, Value>,
+        state: &ServiceState,
+    ) -> Result<Self, FactError> {
+        let text = Value::Object(given.clone()).to_string();
+        let facts = CallerFacts::parse(None, None, Some(&text), &state.rules)?;
+        // In the form that everything is compared in; what says nothing withdraws.
+        let values: Map<String, Value> =
+            serde_json::from_str(&facts.canonical()).unwrap_or_default();
+        let patch = given.into_iter().map(|(name, _)| {
+            let value = values.get(&name).cloned().unwrap_or_default();
+            (name, value)
+        });
+        Ok(Self(patch.collect()))
+    }
+
+    /// The corrections after this one, canonical; `None` when nothing is corrected any more.
+    fn over(&self, before: Option<&str>) -> Option<String> {
+        let mut all: Map<String, Value> = before
+            .and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default();
+        for (name, value) in &self.0 {
+            match value {
+                Value::Null => drop(all.remove(name)),
+                value => drop(all.insert(name.clone(), value.clone())),
+            }
+        }
+        (!all.is_empty()).then(|| Value::Object(all).to_string())
+    }
+}
+
+/// Corrects a file; answers its row and which facts changed. `expected` is the tag of the record that the caller saw.
+pub(crate) async fn correct(
+    state: &Arc<ServiceState>,
+    id: i64,
+    patch: Patch,
+    expected: Option<String>,
+) -> Result<(FileRow, Vec<String>), Problem> {
+    let (shared, tenant_id) = (Arc::clone(state), state.tenant().id);
+    let corrected = state
+        .writer
+        .with_tx(Lane::Interactive, tenant_id, file_key(id), move |tx| {
+            record(tx, &shared, id, &patch, expected.as_deref())
+        });
+    corrected.await.map_err(of_write)
+}
+
+fn record(
+    tx: &mut Tx<'_>,
+    state: &Arc<ServiceState>,
+    id: i64,
+    patch: &Patch,
+    expected: Option<&str>,
+) -> TxResult<(FileRow, Vec<String>), Refusal> {
+    let tenant_id = state.tenant().id;
+    let refuse = |refusal| Err(TxError::Refused(refusal));
+    let Some(before) = store::get_locked(tx, tenant_id, id)? else {
+        return refuse(Refusal::NotFound(id));
+    };
+    match before.state() {
+        State::Deleted => return refuse(Refusal::Deleted(id)),
+        State::Processing => return refuse(Refusal::Busy(id)),
+        State::Completed | State::Failed => {}
+    }
+    if expected.is_some_and(|expected| expected != before.tag()) {
+        return refuse(Refusal::Changed(id));
+    }
+    let corrections = patch.over(before.corrections.as_deref());
+    if corrections == before.corrections {
+        return Ok((before, Vec::new()));
+    }
+    let mut row = before.clone();
+    row.corrections = corrections;
+    let (after, summary) = settle_again(tx, state, &row)?;
+    let changed = changed(&before, &after);
+    let extra = Extra {
+        summary,
+        changed: Some(changed.clone()),
+        reason: Some(ReExtractReason::Corrected),
+        hard_delete: None,
+    };
+    let events = &state.events;
+    events.publish(tx, FileEventKind::ReExtracted, &after, extra)?;
+    Ok((after, changed))
+}
+
+/// The row as its corrections make it, and the extraction's summary where there is one.
+fn settle_again(
+    tx: &mut Tx<'_>,
+    state: &ServiceState,
+    row: &FileRow,
+) -> Result<(FileRow, Option<String>), DbError> {
+    let defect = |cause: serde_json::Error| DbError::defect(cause.to_string());
+    let now_ms = state.clock.now_ms();
+    let text = store::extraction(tx.conn(), row.tenant_id, row.id)?;
+    let (done, summary) = match text {
+        Some(text) => {
+            let extraction = understood(row, &text, &state.rules).map_err(defect)?;
+            let done = completion(tx, state, row, &Known::from(&extraction))?;
+            let summary = serde_json::to_string(&extraction.summary()).map_err(defect)?;
+            (done, Some(summary))
+        }
+        // Never read: the name and the caller are all there is.
+        None => {
+            let caller = CallerFacts::parse(None, None, Some(&row.caller_facts), &state.rules);
+            let caller = caller.map_err(|cause| DbError::defect(cause.to_string()))?;
+            let caller = match corrections_of(row, &state.rules) {
+                Some(corrections) => caller.corrected_by(&corrections),
+                None => caller,
+            };
+            let settled = settle(&caller, row.full_name(), &Hints::default(), &state.rules);
+            let known = Known {
+                facts: &settled.facts,
+                confidence_score: settled.confidence_score,
+                needs_review: &settled.needs_review,
+            };
+            (completion(tx, state, row, &known)?, None)
+        }
+    };
+    let after = store::correct(tx, row.id, &done, row.corrections.as_deref(), now_ms)?;
+    Ok((after, summary))
+}

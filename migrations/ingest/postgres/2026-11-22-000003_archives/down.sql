@@ -1,0 +1,2 @@
+ALTER TABLE files DROP COLUMN archive_path;
+ALTER TABLE files DROP COLUMN archive_name;
