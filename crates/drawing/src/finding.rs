@@ -16,7 +16,9 @@ pub enum Severity {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     pub severity: Severity,
-    /// A stable word: `open_contour`, `repeated_line`, `zero_length`, `unit_doubt`, `not_measured`, `empty` …
+    /// A stable word: `open_contour`, `repeated_line`, `overlapping_line`, `self_intersection`, `crossing_contours`,
+    /// `zero_length`, `tiny_segments`, `small_hole`, `beyond_sheet`, `far_off`, `text_not_outlined`, `unit_doubt`,
+    /// `not_measured`, `empty` …
     pub code: String,
     pub message: String,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,8 +1,10 @@
 //! What a measured drawing should be looked at for, up to a limit. Never changes a measure.
 
 use crate::contour::Contour;
+use crate::crossing::{Crossings, Met};
 use crate::finding::{Finding, Severity};
 use crate::join::{Chain, Joined, Member};
+use crate::leftovers::Leftovers;
 use crate::model::Drawing;
 use crate::part::rounded;
 use crate::point::Point;
@@ -57,16 +59,14 @@ impl Findings {
             });
         }
         let on_cut = |layer| drawing.layer(layer).is_some_and(|layer| layer.is_cut());
-        let texts = drawing
-            .texts
-            .iter()
-            .filter(|text| on_cut(text.layer))
-            .count();
-        if texts > 0 {
+        let mut texts = drawing.texts.iter().filter(|text| on_cut(text.layer));
+        if let Some(first) = texts.next() {
+            let count = 1 + texts.count();
             self.push(|| {
-                let message = format!("{texts} texts on layers that are cut: live text is not cut");
+                let message = format!("{count} texts on layers that are cut: live text is not cut");
                 Finding::new(Severity::Info, "text_not_outlined", message)
                     .hint("turn letters that must be cut into outlines")
+                    .at(first.place)
             });
         }
     }
@@ -115,6 +115,44 @@ impl Findings {
         }
     }
 
+    pub(crate) fn crossings(&mut self, found: &Crossings, tiny_mm: f64) {
+        for met in &found.met {
+            if met.crossings > 0 {
+                self.push(|| crossing(met));
+            }
+            if met.overlap > 0.0 {
+                self.push(|| overlap(met));
+            }
+        }
+        if let Some(place) = found.tiny_place {
+            self.push(|| {
+                let (count, limit) = (found.tiny, rounded(tiny_mm, 1e3));
+                let message = format!("{count} pieces shorter than {limit} mm");
+                Finding::new(Severity::Info, "tiny_segments", message)
+                    .hint("simplify the outline: tiny pieces slow a machine down")
+                    .at(place)
+            });
+        }
+        if !found.complete {
+            let message = "too many lines to look for all crossings within the limit";
+            self.push(|| Finding::new(Severity::Info, "crossings_incomplete", message));
+        }
+    }
+
+    pub(crate) fn leftovers(&mut self, found: Option<Leftovers>) {
+        let Some(Leftovers { count, place, gap }) = found else {
+            return;
+        };
+        self.push(|| {
+            let gap = rounded(gap, 1e3);
+            let message = format!("{count} contours lie {gap} mm off the rest");
+            Finding::new(Severity::Warning, "far_off", message)
+                .hint("delete what was left over beside the part")
+                .at(place)
+                .measuring(gap)
+        });
+    }
+
     pub(crate) fn degenerate(&mut self, drawing: &Drawing, joined: &Joined) {
         for id in &joined.degenerate {
             let curve = drawing.curves.get(*id as usize);
@@ -127,6 +165,36 @@ impl Findings {
             });
         }
     }
+}
+
+fn crossing(met: &Met) -> Finding {
+    let times = match met.crossings {
+        1 => "once".to_owned(),
+        times => format!("{times} times"),
+    };
+    let (code, message) = if met.chains.0 == met.chains.1 {
+        (
+            "self_intersection",
+            format!("an outline crosses itself {times}"),
+        )
+    } else {
+        (
+            "crossing_contours",
+            format!("two outlines cross each other {times}"),
+        )
+    };
+    Finding::new(Severity::Warning, code, message)
+        .hint("trim or unite outlines so that none crosses another")
+        .at(met.place)
+}
+
+fn overlap(met: &Met) -> Finding {
+    let extra = rounded(met.overlap, 1e6);
+    let message = format!("lines lie partly on each other: {extra} mm of extra cut");
+    Finding::new(Severity::Warning, "overlapping_line", message)
+        .hint("shorten or delete the line that lies on top of another")
+        .at(met.place)
+        .measuring(extra)
 }
 
 fn open_contour(drawing: &Drawing, joined: &Joined, chain: &Chain) -> Finding {

@@ -21,15 +21,19 @@
 
 mod affine;
 mod arc;
+mod cells;
 mod circle;
 mod contour;
+mod crossing;
 mod cubic;
 mod ellipse;
 mod finding;
 mod findings;
 mod join;
 mod layer;
+mod leftovers;
 mod measure;
+mod meet;
 mod model;
 mod nest;
 mod nodes;

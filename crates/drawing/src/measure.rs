@@ -2,8 +2,10 @@
 //! Never fails: what cannot be measured is said in the result.
 
 use crate::contour::{Contour, pieces};
+use crate::crossing::{Budget, crossings};
 use crate::findings::Findings;
-use crate::join::{self, Joined};
+use crate::join::{self, Chain, Joined};
+use crate::leftovers::leftovers;
 use crate::model::Drawing;
 use crate::nest::nest;
 use crate::part::{Part, Parts, hole_groups, rounded};
@@ -21,6 +23,10 @@ pub struct MeasureLimits {
     pub findings_max: usize,
     /// Boxes and pieces looked at while contours are nested.
     pub nesting_steps_max: u64,
+    /// Lines, arcs and Béziers among which crossings are looked for.
+    pub crossing_pieces_max: usize,
+    /// Pairs and boxes looked at while looking for crossings.
+    pub crossing_steps_max: u64,
 }
 
 impl Default for MeasureLimits {
@@ -31,6 +37,8 @@ impl Default for MeasureLimits {
             layers_listed_max: 2_000,
             findings_max: 200,
             nesting_steps_max: 300_000_000,
+            crossing_pieces_max: 3_000_000,
+            crossing_steps_max: 10_000_000,
         }
     }
 }
@@ -91,10 +99,59 @@ fn measure_contours(
     measures.open_chains = findings.open_chains(drawing, &joined);
     findings.repeats(drawing, &joined, &contours);
     findings.degenerate(drawing, &joined);
+    look_for_crossings(drawing, &joined, &contours, extents, limits, findings);
+    findings.leftovers(leftovers(|| boxes(drawing, &joined, &contours), extents));
     if let Some(open) = largest_open(drawing, &joined) {
         mark_holes_in_open_outline(&mut contours, open);
     }
     fill_contours(&contours, limits, measures);
+}
+
+/// Pieces shorter than this many join tolerances are tiny.
+const TINY_TOLERANCES: f64 = 5.0;
+
+fn look_for_crossings(
+    drawing: &Drawing,
+    joined: &Joined,
+    contours: &[Contour],
+    extents: Extents,
+    limits: &MeasureLimits,
+    findings: &mut Findings,
+) {
+    let tolerance = join::tolerance(extents);
+    let budget = Budget {
+        tolerance,
+        tiny: tolerance * TINY_TOLERANCES,
+        pieces_max: limits.crossing_pieces_max,
+        steps_max: limits.crossing_steps_max,
+    };
+    // Closed chains and contours come in the same order.
+    let mut repeats = contours
+        .iter()
+        .filter(|contour| contour.nesting.repeat)
+        .map(|contour| contour.chain)
+        .peekable();
+    let left_out = |chain: &Chain| repeats.next_if_eq(chain).is_some();
+    let found = crossings(drawing, joined, extents, left_out, budget);
+    findings.crossings(&found, budget.tiny);
+}
+
+/// Box and length of every contour and open chain.
+fn boxes<'a>(
+    drawing: &'a Drawing,
+    joined: &'a Joined,
+    contours: &'a [Contour],
+) -> impl Iterator<Item = (Extents, f64)> + use<'a> {
+    let closed = contours
+        .iter()
+        .map(|contour| (contour.extents, contour.length));
+    let open = joined.chains.iter().filter(|chain| !chain.closed);
+    let open = open.filter_map(|chain| {
+        let own = || pieces(drawing, joined, chain);
+        let around = Extents::around(own().map(|piece| piece.extents()))?;
+        Some((around, own().map(|piece| piece.length()).sum()))
+    });
+    closed.chain(open)
 }
 
 /// A circle inside an outline that does not close is still a hole, of no known part.

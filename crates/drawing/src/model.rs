@@ -21,6 +21,13 @@ pub struct Vertex {
     pub bulge: f64,
 }
 
+impl Vertex {
+    fn segment_to(&self, to: Point) -> Segment {
+        Arc::from_bulge(self.point, to, self.bulge)
+            .map_or(Segment::Line(self.point, to), Segment::Arc)
+    }
+}
+
 /// A curve's shape. Rare or long shapes live in the drawing's own lists.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Shape {
@@ -138,6 +145,22 @@ impl Drawing {
                 pieces: self.path(curve),
                 ..Segments::default()
             },
+        }
+    }
+
+    /// One of a curve's pieces, by its place among [`Self::segments`].
+    pub(crate) fn segment(&self, curve: &Curve, place: u32) -> Option<Segment> {
+        let place = usize::try_from(place).ok()?;
+        match curve.shape {
+            Shape::Polyline { closed, .. } => {
+                let vertices = self.polyline(curve);
+                let from = vertices.get(place)?;
+                let next = vertices.get(place + 1);
+                let to = next.or_else(|| vertices.first().filter(|_| closed))?;
+                Some(from.segment_to(to.point))
+            }
+            Shape::Path { .. } => self.path(curve).get(place).copied(),
+            _ => self.segments(curve).nth(place),
         }
     }
 
@@ -269,9 +292,6 @@ impl Iterator for Segments<'_> {
             None => self.closing.take()?,
         };
         self.vertices = rest;
-        Some(
-            Arc::from_bulge(from.point, to, from.bulge)
-                .map_or(Segment::Line(from.point, to), Segment::Arc),
-        )
+        Some(from.segment_to(to))
     }
 }

@@ -151,6 +151,41 @@ impl Extents {
             && self.max_y >= inner.max_y - tolerance
     }
 
+    /// Whether both boxes share a point, edges within `tolerance` included.
+    pub fn meets(self, other: Self, tolerance: f64) -> bool {
+        self.min_x <= other.max_x + tolerance
+            && other.min_x <= self.max_x + tolerance
+            && self.min_y <= other.max_y + tolerance
+            && other.min_y <= self.max_y + tolerance
+    }
+
+    /// What both boxes have in common.
+    pub fn within(self, other: Self) -> Option<Self> {
+        self.meets(other, 0.0).then_some(Self {
+            min_x: self.min_x.max(other.min_x),
+            min_y: self.min_y.max(other.min_y),
+            max_x: self.max_x.min(other.max_x),
+            max_y: self.max_y.min(other.max_y),
+        })
+    }
+
+    pub fn center(self) -> Point {
+        Point::new(
+            (self.min_x + self.max_x) / 2.0,
+            (self.min_y + self.max_y) / 2.0,
+        )
+    }
+
+    /// Larger by `margin` on every side.
+    pub fn grown(self, margin: f64) -> Self {
+        Self {
+            min_x: self.min_x - margin,
+            min_y: self.min_y - margin,
+            max_x: self.max_x + margin,
+            max_y: self.max_y + margin,
+        }
+    }
+
     /// To a millionth, so that reports do not show rounding noise.
     pub fn rounded(self) -> Self {
         let round = |value: f64| rounded(value, 1e6);

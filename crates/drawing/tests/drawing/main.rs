@@ -6,6 +6,8 @@
     reason = "a test may stop at what should not be"
 )]
 
+mod findings;
+
 use drawing::{
     Arc, Cubic, Curve, Drawing, Layer, LayerId, MeasureLimits, Measures, Operation, Point, Segment,
     Shape, Vertex, measure,
