@@ -16,6 +16,14 @@ pub struct Limits {
     pub text_bytes_max: usize,
     /// Lines of a list of parts kept; the rest is counted.
     pub part_lines_max: usize,
+    /// Elements within elements of an XML file.
+    pub xml_depth_max: usize,
+    /// Tags, texts and comments of an XML file.
+    pub xml_nodes_max: u64,
+    /// Attributes read of one element.
+    pub xml_attributes_max: usize,
+    /// Bytes of a picture that a file carries of itself.
+    pub thumbnail_bytes_max: usize,
     /// Diagnostics listed; the rest is counted.
     pub diagnostics_max: usize,
     pub measure: MeasureLimits,
@@ -30,6 +38,10 @@ impl Default for Limits {
             texts_max: 5_000,
             text_bytes_max: 1024 * 1024,
             part_lines_max: 10_000,
+            xml_depth_max: 100_000,
+            xml_nodes_max: 50_000_000,
+            xml_attributes_max: 256,
+            thumbnail_bytes_max: 4 * 1024 * 1024,
             diagnostics_max: 200,
             measure: MeasureLimits::default(),
         }
