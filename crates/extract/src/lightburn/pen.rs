@@ -43,10 +43,10 @@ pub(super) struct Placing {
 }
 
 impl Pen {
-    pub(super) fn new(vertices_max: usize) -> Self {
+    pub(super) fn new(pieces_max: usize) -> Self {
         Self {
             drawing: Drawing::default(),
-            left: vertices_max,
+            left: pieces_max,
             chain: Vec::new(),
         }
     }
@@ -71,6 +71,7 @@ impl Pen {
             let corners = corners.map(|(sx, sy)| Point::new(sx * x, sy * y));
             return self.polyline(corners.into_iter(), true, placing);
         }
+        self.spend(corners.len() * 2)?;
         let inset = if corner < 0.0 { 0.0 } else { radius };
         let mut start = if corner < 0.0 { -PI } else { -FRAC_PI_2 };
         let sweep = FRAC_PI_2.copysign(corner);

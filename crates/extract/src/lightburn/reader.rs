@@ -39,6 +39,8 @@ enum Content {
     Pieces,
 }
 
+/// A corner with its handles, and a Bézier, take the room of three plain corners.
+const ROOM: usize = 3;
 /// Distinct types of shapes that are told apart.
 const TYPES_MAX: usize = 64;
 
@@ -67,13 +69,13 @@ impl<'a> Reader<'a> {
         Self {
             limits,
             stack: Vec::new(),
-            pen: Pen::new(limits.vertices_max),
+            pen: Pen::new(limits.vertices_max / ROOM),
             layers: Layers::new(limits.layers_max),
             properties: Properties::new(limits),
             shapes: 0,
             shared_corners: HashMap::new(),
             shared_pieces: HashMap::new(),
-            list_left: limits.vertices_max,
+            list_left: limits.vertices_max / ROOM,
             text_bytes: 0,
             counts: BTreeMap::new(),
             bare_texts: BTreeMap::new(),

@@ -209,7 +209,7 @@ impl Remarks {
         drawing.truncated |= self.ending(ending) || self.over_limit;
         if self.over_limit {
             let message = format!(
-                "more than {} corners and pieces: the rest is not read",
+                "the corners and pieces take more room than {} plain corners: the rest is not read",
                 self.vertices_max
             );
             self.diagnostics

@@ -7,7 +7,7 @@ use extract::lightburn::CutSetting;
 use std::f64::consts::PI;
 
 /// What is drawn, by a name; its length, its box, closed contours and open chains.
-type Drawn = (&'static str, &'static str, f64, [f64; 4], (u64, u64));
+type Drawn<'a> = (&'a str, &'a str, f64, [f64; 4], (u64, u64));
 
 const SQUARE: [f64; 4] = [0.0, 0.0, 10.0, 10.0];
 const UNIT: [f64; 4] = [-1.0, -1.0, 1.0, 1.0];
@@ -15,7 +15,7 @@ const WIDE: [f64; 4] = [-20.0, -10.0, 20.0, 10.0];
 /// Four Béziers are a little longer than the circle they stand for.
 const ROUND: f64 = 2.000_280_7 * PI;
 
-const PLAIN: &[Drawn] = &[
+const PLAIN: &[Drawn<'_>] = &[
     (
         "circle",
         "<Shape Type='Ellipse' Rx='5' Ry='5'><XForm>1 0 0 1 20 30</XForm></Shape>",
@@ -103,7 +103,7 @@ const PLAIN: &[Drawn] = &[
     ),
 ];
 
-const PATHS: &[Drawn] = &[
+const PATHS: &[Drawn<'_>] = &[
     (
         "closed",
         "<VertList>V0 0V10 0V10 10V0 10</VertList><PrimList>LineClosed</PrimList>",
@@ -194,7 +194,7 @@ const PATHS: &[Drawn] = &[
 ];
 
 /// What stands before and after a text's or a sharing path's own lists.
-const OTHERS: &[Drawn] = &[
+const OTHERS: &[Drawn<'_>] = &[
     (
         "a text stands where its own transform says",
         "<Shape Type='Text' Str='I'><BackupPath Type='Path'><XForm>1 0 0 1 5 5</XForm><VertList>V0 0V10 0V10 10V0 10</VertList>\
@@ -221,7 +221,7 @@ const OTHERS: &[Drawn] = &[
     ),
 ];
 
-fn check((name, content, length, [min_x, min_y, max_x, max_y], chains): &Drawn) {
+fn check((name, content, length, [min_x, min_y, max_x, max_y], chains): &Drawn<'_>) {
     let extraction = extracted(&project(content), "a.lbrn2");
     let measures = measures(&extraction);
     let (ours, extents) = (measures.cut_length_mm, measures.extents_mm.unwrap());
@@ -251,7 +251,7 @@ fn shapes_are_drawn_exactly() {
     PLAIN.iter().chain(OTHERS).for_each(check);
     for (name, lists, length, extents, chains) in PATHS {
         let content = format!("<Shape Type='Path'><XForm>1 0 0 1 0 0</XForm>{lists}</Shape>");
-        check(&(name, content.leak(), *length, *extents, *chains));
+        check(&(name, &content, *length, *extents, *chains));
     }
 }
 
