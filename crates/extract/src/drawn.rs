@@ -4,10 +4,11 @@
 use crate::Input;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::extraction::{DrawingSection, Extraction};
-use crate::facts::{self, Hints, Review, Rules, Settled, settle};
+use crate::facts::{self, Facts, Hints, Review, Rules, Settled, settle};
 use crate::kind::Kind;
+use crate::lightburn::LightburnSection;
 use crate::limits::Limits;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Preview};
 use drawing::{Drawing, Extents, Finding, Measures, UnitClues, Units, measure};
 
 /// A drawing with what its format knows about it.
@@ -19,7 +20,20 @@ pub(crate) struct Drawn {
     /// What the file says of its unit; size and caller are filled in here.
     pub(crate) clues: UnitClues,
     pub(crate) paper_space_entities: u64,
+    pub(crate) extras: Extras,
     pub(crate) diagnostics: Diagnostics,
+}
+
+/// What some formats know besides the drawing.
+#[derive(Default)]
+pub(crate) struct Extras {
+    /// Lines that are written in the file, not on the drawing.
+    pub(crate) notes: Vec<String>,
+    /// Facts that properties of the file state.
+    pub(crate) readings: Vec<Facts>,
+    /// A picture that the file carries, for when there is nothing to draw.
+    pub(crate) preview: Option<Preview>,
+    pub(crate) lightburn: Option<LightburnSection>,
 }
 
 /// Below this a unit is doubted.
@@ -36,14 +50,19 @@ pub(crate) struct Measured {
 }
 
 impl Drawn {
-    pub(crate) fn outcome(self, input: &Input<'_>, rules: &Rules, limits: &Limits) -> Outcome {
+    pub(crate) fn outcome(mut self, input: &Input<'_>, rules: &Rules, limits: &Limits) -> Outcome {
         let kind = self.kind;
+        let mut words = std::mem::take(&mut self.extras.notes);
+        let readings = std::mem::take(&mut self.extras.readings);
+        let preview = self.extras.preview.take().filter(|_| input.preview);
         let mut measured = self.measure(input, limits);
-        let texts = measured.section.as_ref();
+        if let Some(section) = &measured.section {
+            words.extend_from_slice(&section.texts);
+        }
         let hints = Hints {
-            texts: texts.map_or(&[], |section| &section.texts),
+            texts: &words,
             layers: &measured.layers,
-            ..Hints::default()
+            readings: &readings,
         };
         let settled = settle(input.caller, input.file_name, &hints, rules);
         for diagnostic in settled.diagnostics {
@@ -58,7 +77,7 @@ impl Drawn {
             ..
         } = settled;
         needs_review.append(&mut measured.needs_review);
-        Outcome::from(Extraction {
+        let extraction = Extraction {
             confidence_score,
             facts,
             conflicts,
@@ -68,7 +87,11 @@ impl Drawn {
             findings: measured.findings,
             diagnostics: measured.diagnostics.into_list(),
             ..Extraction::of(input.file_name, Some(kind))
-        })
+        };
+        Outcome {
+            preview,
+            ..Outcome::from(extraction)
+        }
     }
 
     /// Settles the unit, scales to millimetres and measures.
@@ -82,6 +105,10 @@ impl Drawn {
             self.diagnostics
                 .push(|| Diagnostic::new(Severity::Info, "findings_max", message));
         }
+        let mut lightburn = self.extras.lightburn;
+        if let Some(lightburn) = &mut lightburn {
+            lightburn.complete(&mut self.drawing, &measures, &limits.measure);
+        }
         let Drawing { texts, layers, .. } = self.drawing;
         Measured {
             needs_review: reviews(&measures, units),
@@ -91,6 +118,7 @@ impl Drawn {
                 measures,
                 paper_space_entities: self.paper_space_entities,
                 texts: texts.into_iter().map(|text| text.value).collect(),
+                lightburn,
             }),
             findings,
             diagnostics: self.diagnostics,

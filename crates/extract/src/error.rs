@@ -15,6 +15,10 @@ pub enum ExtractError {
     WrongKind { asked: Kind, found: Kind },
     #[error("no DXF section was found in this file: export it again as DXF")]
     NotDxf,
+    #[error("no LightBurn project was found in this file: save it again in LightBurn")]
+    NotLightburn,
+    #[error("this XML declares a document type, which is never read: remove the DOCTYPE line")]
+    XmlDoctype,
 }
 
 impl ExtractError {
@@ -25,6 +29,8 @@ impl ExtractError {
             Self::UnsupportedKind(_) => "unsupported_kind",
             Self::WrongKind { .. } => "wrong_kind",
             Self::NotDxf => "not_dxf",
+            Self::NotLightburn => "not_lightburn",
+            Self::XmlDoctype => "xml_doctype",
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::document::{Document, PartLine};
 use crate::error::ExtractError;
 use crate::facts::{Conflict, Facts, ProjectSuggestion, Review};
 use crate::kind::Kind;
+use crate::lightburn::LightburnSection;
 use drawing::{Finding, HoleGroup, Measures, Severity};
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +56,9 @@ pub struct DrawingSection {
     /// Entities on sheets of paper.
     pub paper_space_entities: u64,
     pub texts: Vec<String>,
+    /// What only LightBurn knows of its projects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lightburn: Option<LightburnSection>,
 }
 
 /// Why there is nothing else.

@@ -26,6 +26,7 @@ mod error;
 mod extraction;
 pub mod facts;
 mod kind;
+pub mod lightburn;
 mod limits;
 mod ocr;
 mod outcome;
@@ -92,6 +93,9 @@ pub fn extract(
     }
     let mut outcome = match found {
         Kind::Dxf => dxf::read(bytes, &rules.layers, limits)?
+            .into_drawn()
+            .outcome(input, rules, limits),
+        Kind::Lightburn => lightburn::read(bytes, &rules.layers, limits)?
             .into_drawn()
             .outcome(input, rules, limits),
         other => return Err(ExtractError::UnsupportedKind(other)),

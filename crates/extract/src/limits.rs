@@ -21,6 +21,14 @@ pub struct Limits {
     /// Tables listed, and rows of each; lines of parts are read from all of them.
     pub tables_max: usize,
     pub table_rows_max: usize,
+    /// Elements within elements of an XML file.
+    pub xml_depth_max: usize,
+    /// Tags, texts and comments of an XML file.
+    pub xml_nodes_max: u64,
+    /// Attributes read of one element.
+    pub xml_attributes_max: usize,
+    /// Bytes of a picture that a file carries of itself.
+    pub thumbnail_bytes_max: usize,
     /// Diagnostics listed; the rest is counted.
     pub diagnostics_max: usize,
     pub measure: MeasureLimits,
@@ -38,6 +46,10 @@ impl Default for Limits {
             part_lines_max: 10_000,
             tables_max: 100,
             table_rows_max: 100,
+            xml_depth_max: 100_000,
+            xml_nodes_max: 50_000_000,
+            xml_attributes_max: 256,
+            thumbnail_bytes_max: 4 * 1024 * 1024,
             diagnostics_max: 200,
             measure: MeasureLimits::default(),
         }

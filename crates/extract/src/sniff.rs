@@ -3,6 +3,7 @@
 
 use crate::dxf;
 use crate::kind::Kind;
+use crate::lightburn;
 use memchr::memmem;
 
 /// Enough of a file's beginning to tell its kind.
@@ -138,6 +139,10 @@ fn container(head: &[u8], extension: &str) -> Found {
 }
 
 fn textual(head: &[u8]) -> Found {
+    // In any encoding, and whatever control characters its texts hold.
+    if lightburn::looks_like(head) {
+        return Some((Kind::Lightburn, "application/xml"));
+    }
     if head.starts_with(b"\xFF\xFE") || head.starts_with(b"\xFE\xFF") {
         return Some((Kind::Text, "text/plain"));
     }
@@ -149,9 +154,6 @@ fn textual(head: &[u8]) -> Found {
         head.trim_ascii_start().starts_with(opening) || head.starts_with(b"\xEF\xBB\xBF<")
     };
     Some(match () {
-        () if opens_with(b"<") && markup(b"<lightburnproject") => {
-            (Kind::Lightburn, "application/xml")
-        }
         () if opens_with(b"<") && markup(b"<svg") && !markup(b"<html") => {
             (Kind::Text, "image/svg+xml")
         }

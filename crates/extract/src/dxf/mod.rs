@@ -22,7 +22,7 @@ pub use header::Header;
 pub(crate) use pairs::looks_like;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
-use crate::drawn::Drawn;
+use crate::drawn::{Drawn, Extras};
 use crate::error::ExtractError;
 use crate::kind::Kind;
 use crate::limits::Limits;
@@ -80,6 +80,7 @@ impl Reading {
             format_version: Some(header.version).filter(|version| !version.is_empty()),
             drawing,
             paper_space_entities,
+            extras: Extras::default(),
             diagnostics,
         }
     }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const LENGTH_SLACK: f64 = 1e-3;
 const PLACE_SLACK_MM: f64 = 0.01;
 
-fn corpus() -> Option<PathBuf> {
+pub(crate) fn corpus() -> Option<PathBuf> {
     let given = std::env::var_os("DRAFTWIRE_CORPUS").map(PathBuf::from);
     let beside = || {
         Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -30,14 +30,14 @@ fn corpus() -> Option<PathBuf> {
     found
 }
 
-fn truth(path: &Path) -> Vec<Value> {
+pub(crate) fn truth(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).expect("a truth file");
     text.lines()
         .map(|line| serde_json::from_str(line).expect("one JSON object a line"))
         .collect()
 }
 
-fn numbers(value: &Value) -> Vec<f64> {
+pub(crate) fn numbers(value: &Value) -> Vec<f64> {
     value
         .as_array()
         .into_iter()
@@ -46,7 +46,7 @@ fn numbers(value: &Value) -> Vec<f64> {
         .collect()
 }
 
-fn counts(value: &Value) -> BTreeMap<String, u64> {
+pub(crate) fn counts(value: &Value) -> BTreeMap<String, u64> {
     let counts = value.as_object().into_iter().flatten();
     counts
         .map(|(kind, count)| (kind.clone(), count.as_u64().unwrap_or_default()))
@@ -54,11 +54,11 @@ fn counts(value: &Value) -> BTreeMap<String, u64> {
 }
 
 /// Every curve's length, cut or not: the reference knows no operations.
-fn whole_length(measures: &Measures) -> f64 {
+pub(crate) fn whole_length(measures: &Measures) -> f64 {
     measures.layers.iter().map(|layer| layer.length_mm).sum()
 }
 
-fn agrees(extents: Option<Extents>, reference: &[f64], slack: f64) -> bool {
+pub(crate) fn agrees(extents: Option<Extents>, reference: &[f64], slack: f64) -> bool {
     match (extents, reference) {
         (None, []) => true,
         (Some(ours), [min_x, min_y, max_x, max_y]) => {

@@ -9,6 +9,9 @@ mod corpus;
 mod dialects;
 mod fixtures;
 mod hostile;
+mod lightburn;
+mod lightburn_hostile;
+mod lightburn_shapes;
 
 use drawing::{LayerRules, MeasureLimits, Measures, measure};
 use extract::dxf::Reading;
