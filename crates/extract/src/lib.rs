@@ -36,7 +36,7 @@ pub use document::{
 };
 pub use drawing::Unit;
 pub use error::ExtractError;
-pub use extraction::{DrawingSection, ErrorSection, Extraction, FindingWord, Summary};
+pub use extraction::{BlockUse, DrawingSection, ErrorSection, Extraction, FindingWord, Summary};
 pub use kind::{Kind, Mode};
 pub use limits::Limits;
 pub use outcome::{Outcome, Preview, PreviewForm, Scan};
@@ -90,9 +90,9 @@ pub fn extract(
         _ => {}
     }
     let mut outcome = match found {
-        Kind::Dxf => dxf::read(bytes, &LayerRules::default(), limits)?
-            .into_drawn()
-            .outcome(input, rules, limits),
+        Kind::Dxf => {
+            dxf::read(bytes, &LayerRules::default(), limits)?.outcome(input, rules, limits)
+        }
         other => return Err(ExtractError::UnsupportedKind(other)),
     };
     if sniffed.extension_disagrees {

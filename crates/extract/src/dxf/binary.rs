@@ -114,8 +114,15 @@ fn kind(code: i16) -> Option<Kind> {
         160..=169 => Kind::Integer64,
         290..=299 => Kind::Flag,
         310..=319 | 1004 => Kind::Chunk,
-        -5..=9 | 100..=109 | 300..=309 | 320..=369 | 390..=399 | 410..=419 | 430..=439
-        | 470..=481 | 999..=1009 => Kind::Text,
+        -5..=9
+        | 100..=109
+        | 300..=309
+        | 320..=369
+        | 390..=399
+        | 410..=419
+        | 430..=439
+        | 470..=481
+        | 999..=1009 => Kind::Text,
         _ => return None,
     })
 }
@@ -147,11 +154,23 @@ mod tests {
     #[test]
     fn both_widths_are_told_apart_and_split() {
         for (bytes, width, first) in [
-            (&b"AutoCAD Binary DXF\r\n\x1A\0\0SECTION\0"[..], Width::One, 0),
+            (
+                &b"AutoCAD Binary DXF\r\n\x1A\0\0SECTION\0"[..],
+                Width::One,
+                0,
+            ),
             (b"AutoCAD Binary DXF\r\n\x1A\0\0\0SECTION\0", Width::Two, 0),
             (b"AutoCAD Binary DXF\n\x1A\0\0\0SECTION\0", Width::Two, 0),
-            (b"AutoCAD Binary DXF\r\n\x1A\0\xE7\x03note\0", Width::Two, 999),
-            (b"AutoCAD Binary DXF\r\n\x1A\0\xFF\xE7\x03note\0", Width::One, 999),
+            (
+                b"AutoCAD Binary DXF\r\n\x1A\0\xE7\x03note\0",
+                Width::Two,
+                999,
+            ),
+            (
+                b"AutoCAD Binary DXF\r\n\x1A\0\xFF\xE7\x03note\0",
+                Width::One,
+                999,
+            ),
         ] {
             let (rest, found) = open(bytes).unwrap();
             assert_eq!(found, width);
@@ -176,7 +195,7 @@ mod tests {
     #[test]
     fn damage_ends_at_the_next_name() {
         assert_eq!(resync(b"\xFF\xFF\0\0\0\0LINE\0", Width::Two), 4);
-        assert_eq!(resync(b"\xFF\0\0lower\0\0ARC\0", Width::One), 8);
+        assert_eq!(resync(b"\xFF\0\0lower\0\0ARC\0", Width::One), 9);
         assert_eq!(resync(b"\xFFno more", Width::Two), 8);
     }
 }
