@@ -117,6 +117,7 @@ impl Drawn {
                 format_version: self.format_version,
                 measures,
                 paper_space_entities: self.paper_space_entities,
+                blocks: Vec::new(),
                 texts: texts.into_iter().map(|text| text.value).collect(),
                 lightburn,
             }),

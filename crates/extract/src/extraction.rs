@@ -55,10 +55,20 @@ pub struct DrawingSection {
     pub measures: Measures,
     /// Entities on sheets of paper.
     pub paper_space_entities: u64,
+    /// Blocks that the file defines.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocks: Vec<BlockUse>,
     pub texts: Vec<String>,
     /// What only LightBurn knows of its projects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lightburn: Option<LightburnSection>,
+}
+
+/// A block and how often it stands in the drawing, copies in arrays and in other blocks included.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockUse {
+    pub name: String,
+    pub inserts: u64,
 }
 
 /// Why there is nothing else.

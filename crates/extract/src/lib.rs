@@ -39,7 +39,7 @@ pub use document::{
 };
 pub use drawing::Unit;
 pub use error::ExtractError;
-pub use extraction::{DrawingSection, ErrorSection, Extraction, FindingWord, Summary};
+pub use extraction::{BlockUse, DrawingSection, ErrorSection, Extraction, FindingWord, Summary};
 pub use kind::{Kind, Mode};
 pub use limits::Limits;
 pub use ocr::{OcrLine, PSM_AUTO, PSM_AUTO_ORIENTED, tesseract_arguments};
@@ -98,6 +98,9 @@ pub fn extract(
         Kind::Lightburn => lightburn::read(bytes, &rules.layers, limits)?
             .into_drawn()
             .outcome(input, rules, limits),
+        Kind::Dxf => {
+            dxf::read(bytes, &LayerRules::default(), limits)?.outcome(input, rules, limits)
+        }
         other => return Err(ExtractError::UnsupportedKind(other)),
     };
     if sniffed.extension_disagrees {

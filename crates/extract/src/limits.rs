@@ -9,7 +9,17 @@ use serde::{Deserialize, Serialize};
 pub struct Limits {
     pub entities_max: u64,
     pub vertices_max: usize,
+    /// Pieces of paths: what splines and squeezed bulges become.
+    pub pieces_max: usize,
     pub layers_max: usize,
+    /// Block definitions of a DXF.
+    pub blocks_max: usize,
+    /// Blocks named in an Extraction.
+    pub blocks_listed_max: usize,
+    /// How deep blocks may stand in blocks.
+    pub insert_depth_max: usize,
+    /// Curves, texts and copies of blocks that all INSERTs of a DXF may come to.
+    pub exploded_max: u64,
     /// Texts kept.
     pub texts_max: usize,
     /// Bytes of all texts kept.
@@ -39,7 +49,12 @@ impl Default for Limits {
         Self {
             entities_max: 3_000_000,
             vertices_max: 10_000_000,
+            pieces_max: 2_000_000,
             layers_max: 100_000,
+            blocks_max: 100_000,
+            blocks_listed_max: 1_000,
+            insert_depth_max: 32,
+            exploded_max: 2_000_000,
             texts_max: 5_000,
             text_bytes_max: 1024 * 1024,
             ocr_words_max: 20_000,

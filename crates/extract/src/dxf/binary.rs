@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn damage_ends_at_the_next_name() {
         assert_eq!(resync(b"\xFF\xFF\0\0\0\0LINE\0", Width::Two), 4);
-        assert_eq!(resync(b"\xFF\0\0lower\0\0ARC\0", Width::One), 8);
+        assert_eq!(resync(b"\xFF\0\0lower\0\0ARC\0", Width::One), 9);
         assert_eq!(resync(b"\xFFno more", Width::Two), 8);
     }
 }

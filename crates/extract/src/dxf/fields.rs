@@ -2,7 +2,7 @@
 //! Never lets application data or embedded objects pass for the entity's own.
 
 use super::pairs::{Pair, Pairs};
-use super::plane::Plane;
+use super::plane::{Plane, unit};
 use drawing::Point;
 
 /// What every entity may carry.
@@ -11,12 +11,26 @@ pub(super) struct Common<'a> {
     pub(super) layer: &'a [u8],
     /// Group 67: drawn on a sheet of paper, not in model space.
     pub(super) paper: bool,
+    /// The handle of the block or layout it says it belongs to; often absent.
+    pub(super) owner: Option<&'a [u8]>,
     extrusion: [f64; 3],
+    elevation: Option<Pair<'a>>,
 }
 
 impl Common<'_> {
     pub(super) fn plane(&self) -> Plane {
-        Plane::of(self.extrusion)
+        // Only a plane that is not the drawing's own moves what is drawn at a height.
+        let height = || {
+            self.elevation
+                .and_then(|pair| pair.real())
+                .unwrap_or_default()
+        };
+        Plane::of(self.extrusion, height)
+    }
+
+    /// The direction of its plane, one unit long.
+    pub(super) fn normal(&self) -> [f64; 3] {
+        unit(self.extrusion).unwrap_or([0.0, 0.0, 1.0])
     }
 }
 
@@ -31,8 +45,8 @@ pub(super) enum Defect {
     Incomplete,
     /// Its radius, axis or extent is nothing.
     Degenerate,
-    /// It does not lie parallel to the drawing.
-    Tilted,
+    /// Its degree is none that splines have.
+    Degree,
     /// Unreadable lines cut through it.
     Damaged,
     /// More than the budget allows.
@@ -47,7 +61,7 @@ impl Defect {
             Self::OutOfRange(_) => "coordinate_out_of_range",
             Self::Incomplete => "entity_incomplete",
             Self::Degenerate => "entity_degenerate",
-            Self::Tilted => "plane_tilted",
+            Self::Degree => "spline_degree",
             Self::Damaged => "entity_damaged",
             Self::OverLimit => "vertices_max",
         }
@@ -59,9 +73,9 @@ impl Defect {
             Self::OutOfRange(_) => "a coordinate is beyond 1e15",
             Self::Incomplete => "a field it needs is missing",
             Self::Degenerate => "it has no extent",
-            Self::Tilted => "it is not parallel to the drawing's plane",
+            Self::Degree => "its degree is none that splines have",
             Self::Damaged => "unreadable lines cut through it",
-            Self::OverLimit => "the drawing has more vertices than the limit",
+            Self::OverLimit => "the drawing has more vertices or pieces than the limit",
         }
     }
 
@@ -74,6 +88,40 @@ impl Defect {
     }
 }
 
+/// What had to be put right, or taken with doubt, to read an entity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Repair {
+    Knots,
+    Weights,
+    /// It does not lie parallel to the drawing.
+    Tilted,
+}
+
+impl Repair {
+    /// Its word in a diagnostic.
+    pub(super) fn code(self) -> &'static str {
+        match self {
+            Self::Knots => "spline_knots",
+            Self::Weights => "spline_weights",
+            Self::Tilted => "plane_tilted",
+        }
+    }
+
+    pub(super) fn sentence(self) -> &'static str {
+        match self {
+            Self::Knots => {
+                "knots are missing, too many or out of order: others were put in their place"
+            }
+            Self::Weights => {
+                "weights are missing, too many or not above 0: others were put in their place"
+            }
+            Self::Tilted => {
+                "not parallel to the drawing's plane: it is measured as seen from above"
+            }
+        }
+    }
+}
+
 /// Coordinates beyond this are refused.
 const COORDINATE_MAX: f64 = 1e15;
 
@@ -82,6 +130,7 @@ pub(super) struct Fields<'r, 'a> {
     pub(super) pairs: &'r mut Pairs<'a>,
     pub(super) common: Common<'a>,
     pub(super) defect: Option<Defect>,
+    pub(super) repair: Option<Repair>,
     /// Inside `102 {…}`, which applications fill with what they like.
     in_group: bool,
     /// After group 101: another object in disguise.
@@ -97,9 +146,12 @@ impl<'r, 'a> Fields<'r, 'a> {
             common: Common {
                 layer: b"0",
                 paper: false,
+                owner: None,
                 extrusion: [0.0, 0.0, 1.0],
+                elevation: None,
             },
             defect: None,
+            repair: None,
             in_group: false,
             embedded: false,
         }
@@ -110,12 +162,18 @@ impl<'r, 'a> Fields<'r, 'a> {
         loop {
             let pair = self.pairs.field()?;
             match pair.code {
-                102 => self.in_group = pair.value.trim_ascii().starts_with(b"{"),
+                102 => self.in_group = pair.word().starts_with(b"{"),
                 101 => self.embedded = true,
                 1000.. | ..0 => {}
                 _ if self.in_group || self.embedded => {}
-                8 => self.common.layer = pair.value.trim_ascii(),
+                8 => self.common.layer = pair.word(),
+                30 | 38 => {
+                    self.common.elevation.get_or_insert(pair);
+                }
                 67 => self.common.paper = pair.integer() == Some(1),
+                330 => {
+                    self.common.owner.get_or_insert(pair.word());
+                }
                 210 => self.common.extrusion[0] = self.number(pair),
                 220 => self.common.extrusion[1] = self.number(pair),
                 230 => self.common.extrusion[2] = self.number(pair),

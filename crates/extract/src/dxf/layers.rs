@@ -5,7 +5,7 @@ use super::pairs::Pairs;
 use super::text::decode;
 use drawing::{Layer, LayerId, LayerRules};
 use encoding_rs::Encoding;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Layers in the order they were met.
 pub(super) struct Layers<'a> {
@@ -14,6 +14,7 @@ pub(super) struct Layers<'a> {
     pub(super) refused: u64,
     rules: &'a LayerRules,
     layers_max: usize,
+    frozen: HashSet<LayerId>,
     by_bytes: HashMap<&'a [u8], LayerId>,
     by_name: HashMap<String, LayerId>,
     last: Option<(&'a [u8], LayerId)>,
@@ -29,6 +30,7 @@ impl<'a> Layers<'a> {
             refused: 0,
             rules,
             layers_max: layers_max.max(1),
+            frozen: HashSet::new(),
             by_bytes: HashMap::new(),
             by_name: HashMap::new(),
             last: None,
@@ -52,20 +54,34 @@ impl<'a> Layers<'a> {
 
     /// Reads one LAYER entry of the table: off is a negative colour, frozen a flag.
     pub(super) fn read_entry(&mut self, pairs: &mut Pairs<'a>, encoding: &'static Encoding) {
-        let (mut name, mut visible) = (None, true);
+        let (mut name, mut lit, mut frozen) = (None, true, false);
         while let Some(pair) = pairs.field() {
             match pair.code {
-                2 => name = Some(pair.value.trim_ascii()),
-                62 => visible &= pair.integer().is_none_or(|colour| colour >= 0),
-                70 => visible &= pair.integer().is_none_or(|flags| flags & FROZEN == 0),
+                2 => name = Some(pair.word()),
+                62 => lit = pair.integer().is_none_or(|colour| colour >= 0),
+                70 => frozen = pair.integer().is_some_and(|flags| flags & FROZEN != 0),
                 _ => {}
             }
         }
         let Some(name) = name else { return };
         let id = self.id(name, encoding);
         if let Some(layer) = self.list.get_mut(id.0 as usize) {
-            layer.visible = visible;
+            layer.visible = lit && !frozen;
         }
+        if frozen {
+            self.frozen.insert(id);
+        }
+    }
+
+    /// Whether an INSERT on this layer hides all that its block holds, whatever layers that is on.
+    pub(super) fn is_frozen(&self, id: LayerId) -> bool {
+        self.frozen.contains(&id)
+    }
+
+    /// Whether this is layer 0: in a block, it stands for the layer of the INSERT.
+    pub(super) fn is_zero(&self, id: LayerId) -> bool {
+        let layer = self.list.get(id.0 as usize);
+        layer.is_some_and(|layer| layer.name == "0")
     }
 
     fn add(&mut self, bytes: &'a [u8], encoding: &'static Encoding) -> LayerId {

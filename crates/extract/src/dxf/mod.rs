@@ -1,31 +1,48 @@
-//! Reads DXF, R12 to 2018, text and binary, into a [`Drawing`]: one streaming pass, no recursion, nothing copied but what is kept.
+//! Reads DXF, R12 to 2018, text and binary, into a [`Drawing`]: one streaming pass, nothing copied but what is kept, blocks read when they are
+//! inserted.
 //! A broken entity costs that entity and a diagnostic; only what is no DXF at all is an error.
 //!
 //! One file per concern: `pairs` (group codes), `fields` (one entity), then a file per family of entities. A new entity
 //! is a function from `Fields` to a shape and a line in `entity`.
 
+mod bezier;
 mod binary;
+mod blocks;
 mod curves;
+mod ending;
 mod entity;
+mod explode;
 mod fields;
+mod fit;
+mod hatch;
 mod header;
+mod insert;
 mod layers;
 mod note;
 mod number;
 mod pairs;
+mod place;
 mod plane;
 mod polyline;
 mod reader;
+mod remarks;
+mod shared;
+mod spline;
+mod tally;
 mod text;
 
 pub use header::Header;
 pub(crate) use pairs::looks_like;
 
-use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::Input;
+use crate::diagnostic::Diagnostics;
 use crate::drawn::{Drawn, Extras};
 use crate::error::ExtractError;
+use crate::extraction::BlockUse;
+use crate::facts::Rules;
 use crate::kind::Kind;
 use crate::limits::Limits;
+use crate::outcome::Outcome;
 use drawing::{Drawing, LayerRules, UnitClues};
 
 /// A file as read: coordinates in the file's own units.
@@ -33,6 +50,8 @@ use drawing::{Drawing, LayerRules, UnitClues};
 pub struct Reading {
     pub header: Header,
     pub drawing: Drawing,
+    /// Blocks that the file defines, but those that CAD programs make for themselves.
+    pub blocks: Vec<BlockUse>,
     /// Entities on sheets of paper; they are counted, no more.
     pub paper_space_entities: u64,
     pub diagnostics: Diagnostics,
@@ -51,21 +70,21 @@ pub(crate) fn sniff(head: &[u8]) -> bool {
     binary::is_binary(head) || looks_like(head)
 }
 
-/// A diagnostic placed at a line of the file.
-fn at_line(
-    severity: Severity,
-    code: &'static str,
-    line: u32,
-    message: impl Into<String>,
-) -> Diagnostic {
-    Diagnostic::new(severity, code, message).at_line(u64::from(line))
-}
-
 impl Reading {
-    pub(crate) fn into_drawn(self) -> Drawn {
+    pub(crate) fn outcome(mut self, input: &Input<'_>, rules: &Rules, limits: &Limits) -> Outcome {
+        let blocks = std::mem::take(&mut self.blocks);
+        let mut outcome = self.into_drawn().outcome(input, rules, limits);
+        if let Some(section) = &mut outcome.extraction.drawing {
+            section.blocks = blocks;
+        }
+        outcome
+    }
+
+    fn into_drawn(self) -> Drawn {
         let Self {
             header,
             drawing,
+            blocks: _,
             paper_space_entities,
             diagnostics,
         } = self;

@@ -114,9 +114,6 @@ fn settle(own: &mut [Vertex], closed: bool, plane: Plane) -> Result<Outline, Def
     if own.len() < 2 {
         return Err(Defect::Degenerate);
     }
-    if plane == Plane::Tilted {
-        return Err(Defect::Tilted);
-    }
     plane.vertices(own);
     Ok(if closed {
         Outline::Closed

@@ -158,45 +158,158 @@ fn shop_files_agree_with_the_reference() {
     assert_eq!(seen, 14);
 }
 
+/// What the drawing holds after exploding, under the reference's names. Old and light polylines are one shape here, and
+/// what is not a curve is not counted.
+fn exploded(bytes: &[u8]) -> BTreeMap<&'static str, u64> {
+    let drawing = read(bytes).drawing;
+    let mut counts = BTreeMap::new();
+    for curve in &drawing.curves {
+        let name = match curve.shape {
+            Shape::Line(..) => "LINE",
+            Shape::Arc(arc) if arc.is_circle() => "CIRCLE",
+            Shape::Arc(_) => "ARC",
+            Shape::Ellipse(_) => "ELLIPSE",
+            Shape::Polyline { .. } => "POLYLINE",
+            Shape::Path { .. } => "SPLINE",
+        };
+        *counts.entry(name).or_default() += 1;
+    }
+    counts
+}
+
+fn reference_exploded(row: &Value) -> BTreeMap<&'static str, u64> {
+    let mut merged = BTreeMap::new();
+    for (kind, count) in counts(&row["exploded_counts"]) {
+        let name = match kind.as_str() {
+            "LWPOLYLINE" | "POLYLINE" => "POLYLINE",
+            "LINE" => "LINE",
+            "CIRCLE" => "CIRCLE",
+            "ARC" => "ARC",
+            "ELLIPSE" => "ELLIPSE",
+            "SPLINE" => "SPLINE",
+            _ => continue,
+        };
+        *merged.entry(name).or_default() += count;
+    }
+    merged
+}
+
+fn curve_extents(bytes: &[u8]) -> Option<Extents> {
+    let drawing = read(bytes).drawing;
+    let curves = drawing.curves.iter();
+    Extents::around(curves.filter_map(|curve| drawing.extents(curve)))
+}
+
+fn named_blocks(bytes: &[u8]) -> Vec<String> {
+    let blocks = read(bytes).blocks.into_iter();
+    let mut names: Vec<String> = blocks.map(|block| block.name).collect();
+    names.sort_unstable();
+    names
+}
+
+fn sorted_words(value: &Value) -> Vec<String> {
+    let words = value.as_array().into_iter().flatten();
+    let mut words: Vec<String> = words
+        .filter_map(|word| Some(word.as_str()?.to_owned()))
+        .collect();
+    words.sort_unstable();
+    words
+}
+
+/// The reference flattens at 0.01 units: coarse for the quarter inch holes and slots of one file drawn in inches, which
+/// it makes 75.64 long too when it flattens at 0.00001.
+fn length_slack(name: &str, layer: Option<&str>) -> f64 {
+    match (name, layer) {
+        ("dxf/issue39.dxf", None) => 1.5 * LENGTH_SLACK,
+        ("dxf/issue39.dxf", Some("Pocket" | "Through Hole")) => 7.0 * LENGTH_SLACK,
+        _ => LENGTH_SLACK,
+    }
+}
+
+/// What the reference measures too much: in one file it draws a closed cubic spline over all its knots, of which those
+/// outside the domain (NURBS Book, 3.2) lead out of the control points' hull, up to y = 1191 in a drawing that ends at
+/// 1005.
+const OVERSHOT: f64 = 836.492 - 244.831;
+
+fn reference_length(row: &Value) -> f64 {
+    let length = row["length_xy"].as_f64().unwrap();
+    match row["file"].as_str() {
+        Some("dxf/supported_entities.dxf") => length - OVERSHOT,
+        _ => length,
+    }
+}
+
+fn reference_extents(row: &Value) -> Vec<f64> {
+    let mut extents = numbers(&row["bbox_curves"]);
+    if row["file"] == "dxf/supported_entities.dxf" {
+        extents[3] = 1005.0;
+    }
+    extents
+}
+
+/// Closed contours and open chains; what is drawn past its domain does not close.
+fn reference_contours(row: &Value) -> (u64, u64) {
+    let own = |key: &str| row["contours_own"][key].as_u64().unwrap();
+    let closed = own("closed_single_curves") + own("closed_chains");
+    match row["file"].as_str() {
+        Some("dxf/supported_entities.dxf") => (closed + 1, own("open_chains") - 1),
+        _ => (closed, own("open_chains")),
+    }
+}
+
+/// Of lines that are on layer 0 in a block the reference says layer 0; they belong to the layer of the INSERT.
+fn reference_layers(row: &Value) -> BTreeMap<String, f64> {
+    let by_layer = row["length_by_layer"].as_object().unwrap().iter();
+    by_layer
+        .map(|(layer, length)| (layer.as_str(), length.as_f64().unwrap()))
+        .map(|(layer, length)| match (row["file"].as_str(), layer) {
+            (Some("dxf/supported_entities.dxf"), "0") => ("entities".to_owned(), length - OVERSHOT),
+            _ => (layer.to_owned(), length),
+        })
+        .collect()
+}
+
 #[test]
 fn exchanged_files_agree_with_the_reference() {
     let Some(corpus) = corpus() else { return };
-    let mut measured_whole = 0;
-    for row in truth(&corpus.join("truth.jsonl"))
-        .iter()
-        .filter(|row| row["kind"] == "dxf")
-    {
+    let rows = truth(&corpus.join("truth.jsonl"));
+    let mut seen = 0;
+    for row in rows.iter().filter(|row| row["kind"] == "dxf") {
         let name = row["file"].as_str().unwrap();
         let bytes = std::fs::read(corpus.join(name)).unwrap();
         let measures = measured(&bytes);
+        seen += 1;
         assert_eq!(
             measures.entity_counts,
             counts(&row["modelspace_counts"]),
             "{name}"
         );
-        let complete = measures.measure_complete;
-        let (ours, theirs) = (whole_length(&measures), row["length_xy"].as_f64().unwrap());
-        println!(
-            "{ours:>12.3} {theirs:>12.3} {}  {name}",
-            if complete { "whole" } else { "part " }
+        assert_eq!(exploded(&bytes), reference_exploded(row), "{name}");
+        assert_eq!(named_blocks(&bytes), sorted_words(&row["blocks"]), "{name}");
+        assert!(
+            measures.measure_complete,
+            "{name}: {:?}",
+            measures.not_measured
         );
-        if !complete {
+        let (ours, theirs) = (whole_length(&measures), reference_length(row));
+        println!("{ours:>12.3} {theirs:>12.3}  {name}");
+        if row["curve_failures"] != 0 {
+            // The reference asks for 13 knots where degree 2 and 9 control points need 12. The three splines are two
+            // circles and an arc whose knots are lengths along them, in a unit that the first circle's radius gives.
+            assert_eq!(name, "dxf/arcs-as-splines.dxf");
+            let unit = 32.320_243_697_717 / 11.0;
+            let knots = 69.115_038_378_975 + 15.707_963_267_949 + 17.834_856_870_762;
+            assert!((ours - knots * unit).abs() < 1e-5 * ours, "{ours}");
+            assert_eq!((measures.contours_total, measures.open_chains), (2, 1));
             continue;
         }
-        measured_whole += 1;
         assert!(
-            (ours - theirs).abs() <= LENGTH_SLACK * theirs,
+            (ours - theirs).abs() <= length_slack(name, None) * theirs,
             "{name}: {ours} {theirs}"
         );
-        let curves = read(&bytes).drawing;
-        let extents = Extents::around(
-            curves
-                .curves
-                .iter()
-                .filter_map(|curve| curves.extents(curve)),
-        );
+        let extents = curve_extents(&bytes);
         assert!(
-            agrees(extents, &numbers(&row["bbox_curves"]), PLACE_SLACK_MM),
+            agrees(extents, &reference_extents(row), PLACE_SLACK_MM),
             "{name}: {extents:?} {}",
             row["bbox_curves"]
         );
@@ -208,24 +321,45 @@ fn exchanged_files_agree_with_the_reference() {
             ours.iter().zip(circles).all(|(a, b)| (a - b).abs() < 1e-6),
             "{name}"
         );
-        let own = &row["contours_own"];
-        let closed =
-            own["closed_single_curves"].as_u64().unwrap() + own["closed_chains"].as_u64().unwrap();
         assert_eq!(
             (measures.contours_total, measures.open_chains),
-            (closed, own["open_chains"].as_u64().unwrap()),
+            reference_contours(row),
             "{name}"
         );
     }
-    assert!(measured_whole >= 8, "{measured_whole}");
+    assert_eq!(seen, 17);
+}
+
+#[test]
+fn lengths_agree_by_layer() {
+    let Some(corpus) = corpus() else { return };
+    let rows = truth(&corpus.join("truth.jsonl"));
+    let whole = |row: &&Value| row["kind"] == "dxf" && row["curve_failures"] == 0;
+    for row in rows.iter().filter(whole) {
+        let name = row["file"].as_str().unwrap();
+        let drawing = read(&std::fs::read(corpus.join(name)).unwrap()).drawing;
+        let mut ours: BTreeMap<&str, f64> = BTreeMap::new();
+        for curve in &drawing.curves {
+            let layer = drawing.layer(curve.layer).unwrap();
+            *ours.entry(&layer.name).or_default() += drawing.length(curve);
+        }
+        let theirs = reference_layers(row);
+        assert_eq!(ours.len(), theirs.len(), "{name}: {ours:?} {theirs:?}");
+        for (layer, length) in ours {
+            let theirs = theirs.get(layer).copied().unwrap_or_default();
+            assert!(
+                (length - theirs).abs() <= length_slack(name, Some(layer)) * theirs,
+                "{name} {layer}: {length} {theirs}"
+            );
+        }
+    }
 }
 
 #[test]
 fn texts_agree_with_the_reference() {
     let Some(corpus) = corpus() else { return };
     let rows = truth(&corpus.join("truth.jsonl"));
-    let plain = |row: &&Value| row["kind"] == "dxf" && row["modelspace_counts"]["INSERT"].is_null();
-    for row in rows.iter().filter(plain) {
+    for row in rows.iter().filter(|row| row["kind"] == "dxf") {
         let name = row["file"].as_str().unwrap();
         let texts = read(&std::fs::read(corpus.join(name)).unwrap())
             .drawing
