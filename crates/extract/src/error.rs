@@ -15,6 +15,14 @@ pub enum ExtractError {
     WrongKind { asked: Kind, found: Kind },
     #[error("no DXF section was found in this file: export it again as DXF")]
     NotDxf,
+    #[error("this file is locked with a password: save it without one and upload it again")]
+    PasswordNeeded,
+    #[error("this file is damaged or not all there: save it again in the program it comes from")]
+    Damaged,
+    #[error("this file comes to more than {0} allows: upload the part that matters")]
+    TooLarge(&'static str),
+    #[error("{0} files are stored but not read: save it as .docx or PDF")]
+    OldDocument(&'static str),
 }
 
 impl ExtractError {
@@ -25,6 +33,10 @@ impl ExtractError {
             Self::UnsupportedKind(_) => "unsupported_kind",
             Self::WrongKind { .. } => "wrong_kind",
             Self::NotDxf => "not_dxf",
+            Self::PasswordNeeded => "password_needed",
+            Self::Damaged => "damaged",
+            Self::TooLarge(_) => "too_large",
+            Self::OldDocument(_) => "unsupported_kind",
         }
     }
 }

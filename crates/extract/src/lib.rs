@@ -17,6 +17,7 @@
 //! assert_eq!(extraction.facts.quantity.unwrap().value, 4);
 //! ```
 
+mod blocks;
 mod diagnostic;
 mod document;
 mod documented;
@@ -27,9 +28,15 @@ mod extraction;
 pub mod facts;
 mod kind;
 mod limits;
+mod markup;
+mod open_document;
 mod outcome;
+mod package;
+mod plain;
+mod sheet;
 mod sniff;
 mod table;
+mod word;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use document::{
@@ -41,6 +48,8 @@ pub use extraction::{DrawingSection, ErrorSection, Extraction, FindingWord, Summ
 pub use kind::{Kind, Mode};
 pub use limits::Limits;
 pub use outcome::{Outcome, Preview, PreviewForm, Scan};
+pub use package::PackageLimits;
+pub use sheet::SheetLimits;
 pub use sniff::{SNIFF_BYTES, Sniffed, sniff};
 
 /// What is known of a file besides its bytes.
@@ -92,6 +101,9 @@ pub fn extract(
         Kind::Dxf => dxf::read(bytes, &rules.layers, limits)?
             .into_drawn()
             .outcome(input, rules, limits),
+        Kind::Excel => sheet::read(bytes, input, rules, limits)?.outcome(input, rules, limits),
+        Kind::Text => plain::read(bytes, input, rules, limits).outcome(input, rules, limits),
+        Kind::Word => word::read(bytes, rules, limits)?.outcome(input, rules, limits),
         other => return Err(ExtractError::UnsupportedKind(other)),
     };
     if sniffed.extension_disagrees {

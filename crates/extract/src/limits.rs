@@ -1,5 +1,7 @@
 //! Budgets of one extraction. Each has a name; what exceeds one is left out and said so, or refused.
 
+use crate::package::PackageLimits;
+use crate::sheet::SheetLimits;
 use drawing::MeasureLimits;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +23,8 @@ pub struct Limits {
     pub table_rows_max: usize,
     /// Diagnostics listed; the rest is counted.
     pub diagnostics_max: usize,
+    pub package: PackageLimits,
+    pub sheet: SheetLimits,
     pub measure: MeasureLimits,
 }
 
@@ -36,6 +40,8 @@ impl Default for Limits {
             tables_max: 100,
             table_rows_max: 100,
             diagnostics_max: 200,
+            package: PackageLimits::default(),
+            sheet: SheetLimits::default(),
             measure: MeasureLimits::default(),
         }
     }
