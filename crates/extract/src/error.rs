@@ -19,6 +19,14 @@ pub enum ExtractError {
     NotLightburn,
     #[error("this XML declares a document type, which is never read: remove the DOCTYPE line")]
     XmlDoctype,
+    #[error("this file is locked with a password: save it without one and upload it again")]
+    PasswordNeeded,
+    #[error("this file is damaged or not all there: save it again in the program it comes from")]
+    Damaged,
+    #[error("this file comes to more than {0} allows: upload the part that matters")]
+    TooLarge(&'static str),
+    #[error("{0} files are stored but not read: save it as .docx or PDF")]
+    OldDocument(&'static str),
 }
 
 impl ExtractError {
@@ -31,6 +39,10 @@ impl ExtractError {
             Self::NotDxf => "not_dxf",
             Self::NotLightburn => "not_lightburn",
             Self::XmlDoctype => "xml_doctype",
+            Self::PasswordNeeded => "password_needed",
+            Self::Damaged => "damaged",
+            Self::TooLarge(_) => "too_large",
+            Self::OldDocument(_) => "unsupported_kind",
         }
     }
 }

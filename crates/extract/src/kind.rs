@@ -64,11 +64,9 @@ impl Kind {
             Self::Dxf => &["dxf"],
             Self::Lightburn => &["lbrn2", "lbrn"],
             Self::Pdf => &["pdf"],
-            Self::Excel => &["xlsx", "xls", "xlsm", "xlsb", "ods"],
+            Self::Excel => &["xlsx", "xls", "xlsm", "xlsb", "ods", "csv", "tsv"],
             Self::Image => &["png", "jpg", "jpeg", "gif", "bmp", "tif", "tiff", "webp"],
-            Self::Text => &[
-                "txt", "csv", "tsv", "log", "md", "html", "htm", "xml", "svg", "json",
-            ],
+            Self::Text => &["txt", "log", "md", "html", "htm", "xml", "svg", "json"],
             Self::Word => &["doc", "docx", "odt", "rtf"],
             Self::Archive => &["zip"],
         }

@@ -17,6 +17,7 @@
 //! assert_eq!(extraction.facts.quantity.unwrap().value, 4);
 //! ```
 
+mod blocks;
 mod diagnostic;
 mod document;
 mod documented;
@@ -28,10 +29,16 @@ pub mod facts;
 mod kind;
 pub mod lightburn;
 mod limits;
+mod markup;
 mod ocr;
+mod open_document;
 mod outcome;
+mod package;
+mod plain;
+mod sheet;
 mod sniff;
 mod table;
+mod word;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use document::{
@@ -44,6 +51,8 @@ pub use kind::{Kind, Mode};
 pub use limits::Limits;
 pub use ocr::{OcrLine, PSM_AUTO, PSM_AUTO_ORIENTED, tesseract_arguments};
 pub use outcome::{Outcome, Preview, PreviewForm, Scan};
+pub use package::PackageLimits;
+pub use sheet::SheetLimits;
 pub use sniff::{SNIFF_BYTES, Sniffed, sniff};
 
 /// What is known of a file besides its bytes.
@@ -92,15 +101,13 @@ pub fn extract(
         _ => {}
     }
     let mut outcome = match found {
-        Kind::Dxf => dxf::read(bytes, &rules.layers, limits)?
-            .into_drawn()
-            .outcome(input, rules, limits),
+        Kind::Dxf => dxf::read(bytes, &rules.layers, limits)?.outcome(input, rules, limits),
         Kind::Lightburn => lightburn::read(bytes, &rules.layers, limits)?
             .into_drawn()
             .outcome(input, rules, limits),
-        Kind::Dxf => {
-            dxf::read(bytes, &LayerRules::default(), limits)?.outcome(input, rules, limits)
-        }
+        Kind::Excel => sheet::read(bytes, input, rules, limits)?.outcome(input, rules, limits),
+        Kind::Text => plain::read(bytes, input, rules, limits).outcome(input, rules, limits),
+        Kind::Word => word::read(bytes, rules, limits)?.outcome(input, rules, limits),
         other => return Err(ExtractError::UnsupportedKind(other)),
     };
     if sniffed.extension_disagrees {

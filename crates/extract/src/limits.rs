@@ -1,5 +1,7 @@
 //! Budgets of one extraction. Each has a name; what exceeds one is left out and said so, or refused.
 
+use crate::package::PackageLimits;
+use crate::sheet::SheetLimits;
 use drawing::MeasureLimits;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +43,8 @@ pub struct Limits {
     pub thumbnail_bytes_max: usize,
     /// Diagnostics listed; the rest is counted.
     pub diagnostics_max: usize,
+    pub package: PackageLimits,
+    pub sheet: SheetLimits,
     pub measure: MeasureLimits,
 }
 
@@ -66,6 +70,8 @@ impl Default for Limits {
             xml_attributes_max: 256,
             thumbnail_bytes_max: 4 * 1024 * 1024,
             diagnostics_max: 200,
+            package: PackageLimits::default(),
+            sheet: SheetLimits::default(),
             measure: MeasureLimits::default(),
         }
     }

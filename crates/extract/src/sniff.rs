@@ -4,6 +4,8 @@
 use crate::dxf;
 use crate::kind::Kind;
 use crate::lightburn;
+use crate::plain::decode::decode;
+use crate::plain::{has_markup_table, separated};
 use memchr::memmem;
 
 /// Enough of a file's beginning to tell its kind.
@@ -24,7 +26,8 @@ pub fn sniff(head: &[u8], name: &str) -> Sniffed {
     let extension = extension(name);
     let found = container(head, &extension)
         .or_else(|| signature(head))
-        .or_else(|| textual(head));
+        .or_else(|| textual(head))
+        .map(|found| posing(found, head, &extension));
     let (kind, mime) = match found {
         Some((kind, mime)) => (Some(kind), mime),
         None => (None, "application/octet-stream"),
@@ -127,6 +130,7 @@ fn container(head: &[u8], extension: &str) -> Found {
             _ if excel => Some((Kind::Excel, "application/vnd.ms-excel")),
             _ if has(b"W\0o\0r\0d\0D\0o\0c\0") => Some((Kind::Word, "application/msword")),
             "doc" | "docx" => Some((Kind::Word, "application/msword")),
+            _ if has(b"E\0n\0c\0r\0y\0p\0t\0e\0d\0P\0") => Some((Kind::Excel, XLSX)),
             "xls" | "xlsx" | "xlsm" | "xlsb" => Some((Kind::Excel, "application/vnd.ms-excel")),
             _ => None,
         };
@@ -165,6 +169,19 @@ fn textual(head: &[u8]) -> Found {
     })
 }
 
+/// Text that is named like a spreadsheet is one when it holds a table.
+fn posing(found: (Kind, &'static str), head: &[u8], extension: &str) -> (Kind, &'static str) {
+    if found.0 != Kind::Text || !Kind::Excel.extensions().contains(&extension) {
+        return found;
+    }
+    let text = decode(head);
+    match () {
+        () if has_markup_table(&text) => (Kind::Excel, "text/html"),
+        () if separated::delimiter(&text).is_some() => (Kind::Excel, "text/csv"),
+        () => found,
+    }
+}
+
 /// Text has letters and no control characters but line ends, tabs, form feeds and the old end-of-file mark.
 fn is_text(head: &[u8]) -> bool {
     let control = |byte: &u8| matches!(byte, 0..=8 | 11 | 14..=25 | 27..=31 | 127);
@@ -192,7 +209,7 @@ mod tests {
     const DXF: &[u8] = b"  0\r\nSECTION\r\n  2\r\nHEADER\r\n";
 
     /// First bytes, name, kind, and whether the name disagrees.
-    const CASES: [(&[u8], &str, Option<Kind>, bool); 24] = [
+    const CASES: [(&[u8], &str, Option<Kind>, bool); 28] = [
         (DXF, "a.dxf", Some(Kind::Dxf), false),
         (DXF, "a.pdf", Some(Kind::Dxf), true),
         (DXF, "a", Some(Kind::Dxf), false),
@@ -270,7 +287,11 @@ mod tests {
             false,
         ),
         (b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1...", "a.msi", None, false),
-        (b"Part;Qty\nA;4\n", "list.xls", Some(Kind::Text), true),
+        (b"Part;Qty\nA;4\n", "list.xls", Some(Kind::Excel), false),
+        (b"Part;Qty\nA;4\n", "list.csv", Some(Kind::Excel), false),
+        (b"Part;Qty\nA;4\n", "list.txt", Some(Kind::Text), false),
+        (b"<html><table><tr><td>A", "a.xls", Some(Kind::Excel), false),
+        (b"A note, no table", "a.xls", Some(Kind::Text), true),
         (b"12\n13\n14\n15\n", "a.txt", Some(Kind::Text), false),
     ];
 

@@ -295,8 +295,8 @@ pub(super) fn of(header: &str) -> Option<Word> {
 /// Whether a header's second row holds nothing else in this cell: `(mm)`, `[in]`, `pcs`.
 pub(super) fn is_unit(header: &str) -> bool {
     let word = header.trim_matches(|c: char| "()[]/ .".contains(c));
-    let counts = |unit: &&str| word.eq_ignore_ascii_case(unit);
-    unit_mm(word).is_some() || OTHER_UNITS.iter().any(|unit| counts(&unit))
+    let counts = |unit: &str| word.eq_ignore_ascii_case(unit);
+    unit_mm(word).is_some() || OTHER_UNITS.iter().any(|unit| counts(unit))
 }
 
 /// The whole header, or the phrase that ends last: of `Material thickness` the thickness.
