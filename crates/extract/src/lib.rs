@@ -25,6 +25,7 @@ pub mod dxf;
 mod error;
 mod extraction;
 pub mod facts;
+mod image;
 mod kind;
 mod limits;
 mod ocr;
@@ -39,6 +40,7 @@ pub use document::{
 pub use drawing::Unit;
 pub use error::ExtractError;
 pub use extraction::{DrawingSection, ErrorSection, Extraction, FindingWord, Summary};
+pub use image::ImageLimits;
 pub use kind::{Kind, Mode};
 pub use limits::Limits;
 pub use ocr::{OcrLine, PSM_AUTO, PSM_AUTO_ORIENTED, tesseract_arguments};
@@ -94,6 +96,7 @@ pub fn extract(
         Kind::Dxf => dxf::read(bytes, &rules.layers, limits)?
             .into_drawn()
             .outcome(input, rules, limits),
+        Kind::Image => image::read(bytes, input, rules, limits)?.outcome(input, rules, limits),
         other => return Err(ExtractError::UnsupportedKind(other)),
     };
     if sniffed.extension_disagrees {

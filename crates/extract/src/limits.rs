@@ -1,5 +1,6 @@
 //! Budgets of one extraction. Each has a name; what exceeds one is left out and said so, or refused.
 
+use crate::image::ImageLimits;
 use drawing::MeasureLimits;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,7 @@ pub struct Limits {
     pub table_rows_max: usize,
     /// Diagnostics listed; the rest is counted.
     pub diagnostics_max: usize,
+    pub image: ImageLimits,
     pub measure: MeasureLimits,
 }
 
@@ -39,6 +41,7 @@ impl Default for Limits {
             tables_max: 100,
             table_rows_max: 100,
             diagnostics_max: 200,
+            image: ImageLimits::default(),
             measure: MeasureLimits::default(),
         }
     }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const LENGTH_SLACK: f64 = 1e-3;
 const PLACE_SLACK_MM: f64 = 0.01;
 
-fn corpus() -> Option<PathBuf> {
+pub(crate) fn corpus() -> Option<PathBuf> {
     let given = std::env::var_os("DRAFTWIRE_CORPUS").map(PathBuf::from);
     let beside = || {
         Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -30,7 +30,7 @@ fn corpus() -> Option<PathBuf> {
     found
 }
 
-fn truth(path: &Path) -> Vec<Value> {
+pub(crate) fn truth(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).expect("a truth file");
     text.lines()
         .map(|line| serde_json::from_str(line).expect("one JSON object a line"))

@@ -9,6 +9,8 @@ mod corpus;
 mod dialects;
 mod fixtures;
 mod hostile;
+mod images;
+mod pictures;
 
 use drawing::{LayerRules, MeasureLimits, Measures, measure};
 use extract::dxf::Reading;
