@@ -130,12 +130,13 @@ pub struct PartLine {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ImageInfo {
-    /// `png`, `jpeg`, `tiff`, `bmp`, `gif`, `webp`, `heic`.
+    /// `png`, `jpeg`, `tiff`, `bmp`, `gif`, `webp`, `heic`, `avif`.
     pub format: String,
     /// In pixels, as it is looked at: turned upright.
     pub width_px: u64,
     pub height_px: u64,
-    /// `1`, `L`, `LA`, `RGB`, `RGBA`, `CMYK`, with the bits of a channel behind when they are not 8: `L;16`.
+    /// `1`, `P` (a palette), `L`, `LA`, `RGB`, `RGBA`, `CMYK`, `YCbCr`, `LAB`, with the bits of a channel behind when they
+    /// are not 8: `L;16`, `RGB;32F` (floats).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
     /// Pixels per inch across and down.
@@ -144,7 +145,8 @@ pub struct ImageInfo {
     /// Pictures in one file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frames: Option<u64>,
-    /// EXIF by tag name, values as text.
+    /// EXIF by tag name, values as text. Where a picture was taken and whose camera took it are left out: they are
+    /// private.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub exif: BTreeMap<String, String>,
 }

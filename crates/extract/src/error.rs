@@ -13,6 +13,8 @@ pub enum ExtractError {
     UnsupportedKind(Kind),
     #[error("asked to read this as {asked}, but its content is {found}: leave the mode at AUTO")]
     WrongKind { asked: Kind, found: Kind },
+    #[error("the picture's header cannot be read: export or upload it again")]
+    DamagedImage,
     #[error("no DXF section was found in this file: export it again as DXF")]
     NotDxf,
     #[error("no LightBurn project was found in this file: save it again in LightBurn")]
@@ -36,6 +38,7 @@ impl ExtractError {
             Self::UnknownKind => "unknown_kind",
             Self::UnsupportedKind(_) => "unsupported_kind",
             Self::WrongKind { .. } => "wrong_kind",
+            Self::DamagedImage => "damaged_image",
             Self::NotDxf => "not_dxf",
             Self::NotLightburn => "not_lightburn",
             Self::XmlDoctype => "xml_doctype",

@@ -65,7 +65,9 @@ impl Kind {
             Self::Lightburn => &["lbrn2", "lbrn"],
             Self::Pdf => &["pdf"],
             Self::Excel => &["xlsx", "xls", "xlsm", "xlsb", "ods", "csv", "tsv"],
-            Self::Image => &["png", "jpg", "jpeg", "gif", "bmp", "tif", "tiff", "webp"],
+            Self::Image => &[
+                "png", "jpg", "jpeg", "gif", "bmp", "tif", "tiff", "webp", "heic", "heif", "avif",
+            ],
             Self::Text => &["txt", "log", "md", "html", "htm", "xml", "svg", "json"],
             Self::Word => &["doc", "docx", "odt", "rtf"],
             Self::Archive => &["zip"],

@@ -26,6 +26,7 @@ pub mod dxf;
 mod error;
 mod extraction;
 pub mod facts;
+mod image;
 mod kind;
 pub mod lightburn;
 mod limits;
@@ -47,6 +48,8 @@ pub use document::{
 pub use drawing::Unit;
 pub use error::ExtractError;
 pub use extraction::{BlockUse, DrawingSection, ErrorSection, Extraction, FindingWord, Summary};
+pub use extraction::{DrawingSection, ErrorSection, Extraction, FindingWord, Summary};
+pub use image::ImageLimits;
 pub use kind::{Kind, Mode};
 pub use limits::Limits;
 pub use ocr::{OcrLine, PSM_AUTO, PSM_AUTO_ORIENTED, tesseract_arguments};
@@ -108,6 +111,7 @@ pub fn extract(
         Kind::Excel => sheet::read(bytes, input, rules, limits)?.outcome(input, rules, limits),
         Kind::Text => plain::read(bytes, input, rules, limits).outcome(input, rules, limits),
         Kind::Word => word::read(bytes, rules, limits)?.outcome(input, rules, limits),
+        Kind::Image => image::read(bytes, input, rules, limits)?.outcome(input, rules, limits),
         other => return Err(ExtractError::UnsupportedKind(other)),
     };
     if sniffed.extension_disagrees {

@@ -1,5 +1,6 @@
 //! Budgets of one extraction. Each has a name; what exceeds one is left out and said so, or refused.
 
+use crate::image::ImageLimits;
 use crate::package::PackageLimits;
 use crate::sheet::SheetLimits;
 use drawing::MeasureLimits;
@@ -45,6 +46,7 @@ pub struct Limits {
     pub diagnostics_max: usize,
     pub package: PackageLimits,
     pub sheet: SheetLimits,
+    pub image: ImageLimits,
     pub measure: MeasureLimits,
 }
 
@@ -72,6 +74,7 @@ impl Default for Limits {
             diagnostics_max: 200,
             package: PackageLimits::default(),
             sheet: SheetLimits::default(),
+            image: ImageLimits::default(),
             measure: MeasureLimits::default(),
         }
     }

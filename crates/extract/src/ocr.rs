@@ -109,6 +109,19 @@ impl Ocr {
             .collect()
     }
 
+    /// All lines, cut at [`Limits::text_bytes_max`].
+    pub(crate) fn text(&self, limits: &Limits) -> String {
+        let mut text = String::new();
+        for line in self.lines() {
+            if text.len() + line.text.len() >= limits.text_bytes_max {
+                break;
+            }
+            text.push_str(&line.text);
+            text.push('\n');
+        }
+        text
+    }
+
     /// Facts that lines state, each as sure as its line was read.
     pub(crate) fn readings(&self, rules: &Rules) -> Vec<Facts> {
         self.lines()

@@ -2,6 +2,7 @@
 //! container, and is reported when it disagrees. Never reads more than the head it is given.
 
 use crate::dxf;
+use crate::image::Format;
 use crate::kind::Kind;
 use crate::lightburn;
 use crate::plain::decode::decode;
@@ -54,50 +55,10 @@ fn signature(head: &[u8]) -> Found {
     if dxf::sniff(head) {
         return Some((Kind::Dxf, "image/vnd.dxf"));
     }
+    if let Some(format) = Format::of(head) {
+        return Some((Kind::Image, format.mime()));
+    }
     let found = match head {
-        [0x89, b'P', b'N', b'G', 0x0D, 0x0A, 0x1A, 0x0A, ..] => (Kind::Image, "image/png"),
-        [0xFF, 0xD8, 0xFF, ..] => (Kind::Image, "image/jpeg"),
-        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => (Kind::Image, "image/gif"),
-        [b'I', b'I', 0x2A | 0x2B, 0, ..] | [b'M', b'M', 0, 0x2A | 0x2B, ..] => {
-            (Kind::Image, "image/tiff")
-        }
-        [
-            b'R',
-            b'I',
-            b'F',
-            b'F',
-            _,
-            _,
-            _,
-            _,
-            b'W',
-            b'E',
-            b'B',
-            b'P',
-            ..,
-        ] => (Kind::Image, "image/webp"),
-        // A bitmap's reserved fields are zero, and its header is one of few lengths.
-        [
-            b'B',
-            b'M',
-            _,
-            _,
-            _,
-            _,
-            0,
-            0,
-            0,
-            0,
-            _,
-            _,
-            _,
-            _,
-            12..=124,
-            0,
-            0,
-            0,
-            ..,
-        ] => (Kind::Image, "image/bmp"),
         [b'{', b'\\', b'r', b't', b'f', ..] => (Kind::Word, "application/rtf"),
         _ if has_within(head, b"%PDF-", 1024) => (Kind::Pdf, "application/pdf"),
         _ => return None,

@@ -9,9 +9,11 @@ mod corpus;
 mod dialects;
 mod fixtures;
 mod hostile;
+mod images;
 mod lightburn;
 mod lightburn_hostile;
 mod lightburn_shapes;
+mod pictures;
 
 use drawing::{LayerRules, MeasureLimits, Measures, measure};
 use extract::dxf::Reading;
