@@ -100,8 +100,20 @@ pub(crate) struct UploadArgs {
     pub(crate) url: String,
 }
 
+const EXTRACT_EXAMPLES: &str = "Examples:
+  draftwire extract part.dxf                        part, material, thickness, size, cut length, holes
+  draftwire extract --json orders/ > facts.jsonl    a folder and all below it, one JSON object a line
+  draftwire extract --preview out/ *.dxf            a picture of each file, as out/<name>.svg or .png
+  draftwire extract --config shop.toml part.dxf     by the shop's own materials and names ([ingest.facts])
+
+Every file is read in a process of its own with limits of memory and time ([ingest.extraction]): a hostile file
+fails alone. Folders may name client and project (CL-0001/JB-2025-10-CL0001-002/part.dxf). Words in pictures are
+read when tesseract is installed.
+
+Exit code 0 when every file was read, 1 when one was not.";
+
 #[derive(Debug, Args)]
-#[command(after_help = "Exit code 0 when every file was read, 1 when one was not.")]
+#[command(after_help = EXTRACT_EXAMPLES)]
 pub(crate) struct ExtractArgs {
     /// Files, or folders to be searched for files
     #[arg(required = true, value_name = "FILE")]
@@ -109,4 +121,7 @@ pub(crate) struct ExtractArgs {
     /// Print the whole extraction as JSON, one file a line
     #[arg(long)]
     pub(crate) json: bool,
+    /// Write a picture: to this file for one file, into this folder for several
+    #[arg(long, value_name = "PATH")]
+    pub(crate) preview: Option<PathBuf>,
 }

@@ -1,32 +1,42 @@
-//! `draftwire extract`: read files here and say what they are.
+//! `draftwire extract`: read files here and say what they are. Each is read by a confined worker: a hostile file fails
+//! alone.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use extract::facts::{CallerFacts, Rules};
-use extract::{Extraction, Input, Limits};
+use anyhow::{Context, bail};
+use extract::{Extraction, Preview, PreviewForm, SNIFF_BYTES, sniff};
 use indicatif::{ProgressBar, ProgressStyle};
+use ingest::{IngestSettings, LocalReader, ReadError};
 
-use crate::cli::ExtractArgs;
+use crate::cli::{ExtractArgs, SettingsArgs};
 use crate::report::{figure, line};
 
-pub(crate) fn run(args: &ExtractArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(args: &ExtractArgs, settings: &SettingsArgs) -> anyhow::Result<ExitCode> {
     let mut files = Vec::new();
     for path in &args.paths {
-        collect(path, &mut files)?;
+        collect(path, &mut files).with_context(|| path.display().to_string())?;
     }
-    let (rules, limits) = (Rules::default(), Limits::default());
+    let pictures = args.preview.as_deref();
+    let pictures = pictures.map(|to| Pictures::new(to, &files)).transpose()?;
+    let settings = IngestSettings::read(&settings.load(&[])?)?;
+    let readable = args.paths.iter().map(fs::canonicalize);
+    let readable = readable.filter_map(Result::ok).collect();
+    let mut reader = LocalReader::new(&settings, readable).await?;
     let bar = ProgressBar::new(files.len() as u64);
     bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}")?);
     let mut failed = 0_u32;
     for path in &files {
         bar.set_message(path.display().to_string());
-        match read(path, &rules, &limits) {
-            Ok(extraction) => {
+        match read(&mut reader, path, pictures.is_some()).await {
+            Ok((extraction, preview)) => {
                 failed += u32::from(extraction.error.is_some());
                 bar.suspend(|| print(path, &extraction, args.json))?;
+                if let (Some(pictures), Some(preview)) = (&pictures, preview) {
+                    pictures.write(path, &preview)?;
+                }
             }
             Err(cause) => {
                 failed += 1;
@@ -59,21 +69,61 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn read(path: &Path, rules: &Rules, limits: &Limits) -> io::Result<Extraction> {
-    let name = path
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    let bytes = fs::read(path)?;
-    let caller = CallerFacts::default();
-    let input = Input::new(&name, &caller);
-    let extraction = extract::extract(&bytes, &input, rules, limits)
-        .map(|outcome| outcome.extraction)
-        .unwrap_or_else(|error| {
-            let head = bytes.get(..extract::SNIFF_BYTES).unwrap_or(&bytes);
-            Extraction::failed(&name, extract::sniff(head, &name).kind, &error)
-        });
-    Ok(extraction)
+/// Reads one file; what is wrong with it is in the extraction.
+async fn read(
+    reader: &mut LocalReader,
+    path: &Path,
+    preview: bool,
+) -> io::Result<(Extraction, Option<Preview>)> {
+    let name = path.to_string_lossy().into_owned();
+    let mut head = Vec::new();
+    let file = File::open(path)?;
+    file.take(SNIFF_BYTES as u64).read_to_end(&mut head)?;
+    let kind = sniff(&head, &name).kind;
+    let absolute = fs::canonicalize(path)?;
+    match reader.read(absolute, name.clone(), kind, preview).await {
+        Ok(outcome) => Ok((outcome.extraction, outcome.preview)),
+        Err(ReadError::File { code, message }) => {
+            Ok((Extraction::refused(&name, kind, code, message), None))
+        }
+        Err(ReadError::NoWorker(cause)) => Err(cause),
+    }
+}
+
+/// Where pictures go.
+struct Pictures<'a> {
+    to: &'a Path,
+    folder: bool,
+}
+
+impl<'a> Pictures<'a> {
+    fn new(to: &'a Path, files: &[PathBuf]) -> anyhow::Result<Self> {
+        let folder = files.len() > 1 || to.is_dir();
+        if folder && to.is_file() {
+            bail!("--preview {}: several files need a folder", to.display());
+        }
+        if folder {
+            fs::create_dir_all(to).with_context(|| to.display().to_string())?;
+        }
+        Ok(Self { to, folder })
+    }
+
+    fn write(&self, of: &Path, preview: &Preview) -> anyhow::Result<()> {
+        let extension = match preview.form {
+            PreviewForm::Svg => "svg",
+            PreviewForm::Png => "png",
+        };
+        let mut to = self.to.to_owned();
+        if self.folder {
+            let mut name = of.file_name().unwrap_or_default().to_owned();
+            name.push(".");
+            name.push(extension);
+            to.push(name);
+        } else if to.extension().is_none_or(|given| given != extension) {
+            to.set_extension(extension);
+        }
+        fs::write(&to, &preview.bytes).with_context(|| to.display().to_string())
+    }
 }
 
 fn print(path: &Path, extraction: &Extraction, json: bool) -> anyhow::Result<()> {

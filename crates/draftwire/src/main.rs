@@ -33,9 +33,6 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         report::line(cli.settings.load(&[])?.print().trim_end())?;
         return Ok(ExitCode::SUCCESS);
     }
-    if let Some(Command::Extract(extract)) = &cli.command {
-        return extract_files::run(extract);
-    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -46,7 +43,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Some(Command::Ingest) => single::ingest(&cli.settings).await,
             Some(Command::Receiver) => single::receiver(&cli.settings).await,
             Some(Command::Upload(upload)) => upload::run(&upload).await,
-            Some(Command::Extract(_) | Command::Worker { .. }) => Ok(ExitCode::SUCCESS),
+            Some(Command::Extract(extract)) => extract_files::run(&extract, &cli.settings).await,
+            Some(Command::Worker { .. }) => Ok(ExitCode::SUCCESS),
         }
     })
 }

@@ -134,11 +134,13 @@ impl Extraction {
 
     /// The outcome of a file that could not be read.
     pub fn failed(file: &str, kind: Option<Kind>, error: &ExtractError) -> Self {
+        Self::refused(file, kind, error.code().to_owned(), error.to_string())
+    }
+
+    /// The outcome of a file whose reading ended for another reason, such as a limit of time.
+    pub fn refused(file: &str, kind: Option<Kind>, code: String, message: String) -> Self {
         Self {
-            error: Some(ErrorSection {
-                code: error.code().to_owned(),
-                message: error.to_string(),
-            }),
+            error: Some(ErrorSection { code, message }),
             ..Self::of(file, kind)
         }
     }

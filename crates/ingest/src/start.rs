@@ -234,7 +234,8 @@ fn health(state: &Arc<ServiceState>) -> Health {
             async move { storage.probe().await }
         }),
     ];
-    Health::new("draftwire-ingest", env!("CARGO_PKG_VERSION"), checks)
+    let health = Health::new("draftwire-ingest", env!("CARGO_PKG_VERSION"), checks);
+    health.with_detail("sandbox", serde_json::json!(state.sandbox))
 }
 
 /// The configured key (Base64 of 32 bytes), else one made beside the database at the first start.

@@ -79,6 +79,7 @@ pub struct Health {
     service: &'static str,
     version: &'static str,
     checks: Arc<[Check]>,
+    details: BTreeMap<&'static str, serde_json::Value>,
 }
 
 impl Health {
@@ -88,7 +89,15 @@ impl Health {
             service,
             version,
             checks: checks.into(),
+            details: BTreeMap::new(),
         }
+    }
+
+    /// Something that `/ready` tells beside the dependencies, which makes nothing unready.
+    #[must_use]
+    pub fn with_detail(mut self, name: &'static str, detail: serde_json::Value) -> Self {
+        self.details.insert(name, detail);
+        self
     }
 
     /// Adds `GET /health` and `GET /ready`.
@@ -116,7 +125,12 @@ impl Health {
             true => (HttpResponse::Ok(), "ready"),
             false => (HttpResponse::ServiceUnavailable(), "unready"),
         };
-        answer.json(Ready { status, checks })
+        let details = self.details;
+        answer.json(Ready {
+            status,
+            checks,
+            details,
+        })
     }
 }
 
@@ -131,6 +145,8 @@ struct Alive {
 struct Ready {
     status: &'static str,
     checks: BTreeMap<&'static str, CheckState>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    details: BTreeMap<&'static str, serde_json::Value>,
 }
 
 #[derive(Serialize)]

@@ -11,6 +11,7 @@ pub(crate) async fn card() -> impl Responder {
         "links": {
             "upload": "POST /ingest",
             "files": "/files",
+            "archive_of_a_project": "/files.zip?project_code=…",
             "health": "/health",
             "ready": "/ready",
             "deliveries": "/webhooks/queue/stats",

@@ -35,7 +35,7 @@ pub(super) struct Request {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Task {
-    Read(ReadTask),
+    Read(Box<ReadTask>),
     Picture(PictureTask),
 }
 

@@ -105,7 +105,9 @@ impl Reader {
             task.ocr = Some(Ocr::absent());
         }
         let again = task.clone();
-        let first = self.perform(tenant_id, Task::Read(task), budget).await?;
+        let first = self
+            .perform(tenant_id, Task::Read(Box::new(task)), budget)
+            .await?;
         let Reply::Outcome(mut first) = first else {
             return Err(unexpected());
         };
@@ -125,7 +127,10 @@ impl Reader {
             preview: false,
             ..again
         };
-        match self.perform(tenant_id, Task::Read(task), budget).await? {
+        match self
+            .perform(tenant_id, Task::Read(Box::new(task)), budget)
+            .await?
+        {
             Reply::Outcome(second) => Ok(Outcome {
                 extraction: second.extraction,
                 preview: first.preview,

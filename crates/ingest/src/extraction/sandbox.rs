@@ -104,11 +104,10 @@ fn refused_calls(programs: Programs) -> Result<BpfProgram, SandboxError> {
     };
     let calls = REFUSED.iter().chain(more);
     let rules = calls.map(|call| (*call, Vec::new())).collect();
-    let errno = u32::from(libc::EPERM.unsigned_abs() as u16);
     let filter = SeccompFilter::new(
         rules,
         SeccompAction::Allow,
-        SeccompAction::Errno(errno),
+        SeccompAction::Errno(libc::EPERM.unsigned_abs()),
         std::env::consts::ARCH.try_into()?,
     )?;
     Ok(filter.try_into()?)

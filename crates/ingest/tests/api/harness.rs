@@ -210,6 +210,11 @@ impl TestIngest {
         files_below(&self.data_dir.join("files/blobs"))
     }
 
+    /// Where pictures of them lie.
+    pub(crate) fn previews(&self) -> Vec<PathBuf> {
+        files_below(&self.data_dir.join("files/previews"))
+    }
+
     pub(crate) fn staged(&self) -> usize {
         staged(&self.data_dir)
     }

@@ -8,10 +8,13 @@
 )]
 
 mod again;
+mod archives;
+mod corrections;
 mod doors;
 mod events;
 mod harness;
 mod lists;
+mod pictures;
 mod refusals;
 mod removal;
 mod restarts;
