@@ -48,7 +48,6 @@ pub use document::{
 pub use drawing::Unit;
 pub use error::ExtractError;
 pub use extraction::{BlockUse, DrawingSection, ErrorSection, Extraction, FindingWord, Summary};
-pub use extraction::{DrawingSection, ErrorSection, Extraction, FindingWord, Summary};
 pub use image::ImageLimits;
 pub use kind::{Kind, Mode};
 pub use limits::Limits;
