@@ -64,7 +64,7 @@ pub(super) fn above_figures(rows: &[Row], rows_max: usize) -> Option<(usize, Hea
     let near = rows.len().min(rows_max);
     let at = (0..near).find(|&at| is_above_figures(rows.get(at..).unwrap_or_default()))?;
     let width = rows.get(at)?.filled().count();
-    let same = |row: &Row| is_wordy(row) && row.filled().count() == width;
+    let same = |row: &Row| is_wordy(row) && row.filled().count() >= width;
     let first = (0..at)
         .rev()
         .take_while(|&at| rows.get(at).is_some_and(same))
