@@ -1,6 +1,7 @@
 //! Spreadsheets of every make: workbooks, and the tables of text and HTML that pose as them. Sheets in, a document with
 //! part lines out; it must never believe a size that a file declares, nor run a formula.
 
+mod biff;
 mod gather;
 mod preview;
 mod workbook;
@@ -29,6 +30,8 @@ pub struct SheetLimits {
     pub sheets_max: usize,
     /// Cells kept of all sheets, the empty ones between them included.
     pub cells_max: usize,
+    /// Cells that a sheet of an xls file may span, most of them empty: memory is taken for the area.
+    pub area_cells_max: u64,
     /// Columns of a sheet that are read.
     pub columns_max: usize,
     /// Bytes of all cells' text.
@@ -48,6 +51,7 @@ impl Default for SheetLimits {
         Self {
             sheets_max: 500,
             cells_max: 4_000_000,
+            area_cells_max: 6_000_000,
             columns_max: 256,
             text_bytes_max: 64 * 1024 * 1024,
             merges_max: 100_000,

@@ -81,6 +81,8 @@ fn container(head: &[u8], extension: &str) -> Found {
             _ if has(b"word/") => (Kind::Word, DOCX),
             "xlsx" | "xlsm" | "xlsb" if has(b"[Content_Types].xml") => (Kind::Excel, XLSX),
             "docx" if has(b"[Content_Types].xml") => (Kind::Word, DOCX),
+            "ods" if has(b"content.xml") => (Kind::Excel, ODS),
+            "odt" if has(b"content.xml") => (Kind::Word, ODT),
             _ => (Kind::Archive, "application/zip"),
         });
     }

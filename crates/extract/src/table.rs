@@ -271,10 +271,7 @@ impl Reader<'_> {
     fn plain(&mut self, grid: &Grid, stated: &mut Stated) {
         let rows = grid.rows.as_slice();
         let from = |at: usize| rows.get(at..).unwrap_or_default();
-        let near = 0..rows.len().min(TITLE_ROWS_MAX);
-        let found = near
-            .filter_map(|at| Some((at, header::above_figures(from(at))?)))
-            .next();
+        let found = header::above_figures(rows, TITLE_ROWS_MAX);
         let titles = found.as_ref().map_or(rows.len(), |(at, _)| *at);
         for row in rows.iter().take(titles) {
             if matches!(row.filled().next(), Some((_, Cell::Text(_)))) {

@@ -1,7 +1,7 @@
 //! Excel's own workbooks, read through calamine: xlsx and xlsb cell by cell, xls as a whole. What calamine trusts is
 //! checked before it sees the file, and should it panic all the same the file is called damaged.
 
-use super::{Gather, Workbook};
+use super::{Gather, Workbook, biff};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::error::ExtractError;
 use crate::limits::Limits;
@@ -119,6 +119,11 @@ pub(super) fn xls(
         return Err(ExtractError::PasswordNeeded);
     }
     let mut gather = Gather::new(&limits.sheet);
+    if bytes.starts_with(&[9]) {
+        biff::read_old(bytes, &mut gather);
+        return Ok(finish("xls", gather, diagnostics));
+    }
+    biff::check(bytes, limits.sheet.area_cells_max)?;
     guarded(|| {
         let mut book: Xls<_> = Xls::new(Cursor::new(bytes)).map_err(|error| match error {
             XlsError::Password => ExtractError::PasswordNeeded,

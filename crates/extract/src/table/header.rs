@@ -36,9 +36,13 @@ const TITLE_CHARS_MAX: usize = 60;
 pub(super) fn at(rows: &[Row], spans: &Spans) -> Option<Vec<Header>> {
     let first = rows.first().filter(|row| is_wordy(row))?;
     let one = Header::new(&[first], spans);
+    if one.read().is_empty() {
+        return None;
+    }
     let second = rows
         .get(1)
-        .filter(|row| row.number == first.number + 1 && is_wordy(row));
+        .filter(|row| row.number == first.number + 1 && is_wordy(row))
+        .filter(|_| first.filled().count() > 1);
     let Some(second) = second else {
         return one.is_header(first.filled().count()).then(|| one.split());
     };
@@ -47,8 +51,7 @@ pub(super) fn at(rows: &[Row], spans: &Spans) -> Option<Vec<Header>> {
         .all(|(_, cell)| meaning::is_unit(&cell.written()));
     let two = Header::new(&[first, second], spans);
     let more = two.read().len() > one.read().len()
-        && two.read().len() > Header::new(&[second], spans).read().len()
-        && !one.read().is_empty();
+        && two.read().len() > Header::new(&[second], spans).read().len();
     let width = first.filled().count().max(second.filled().count());
     if (more || units && one.read().len() > 1) && two.is_header(width) {
         return Some(two.split());
@@ -56,17 +59,29 @@ pub(super) fn at(rows: &[Row], spans: &Spans) -> Option<Vec<Header>> {
     one.is_header(first.filled().count()).then(|| one.split())
 }
 
-/// A row of words right above a row with figures, where no header is understood.
-pub(super) fn above_figures(rows: &[Row]) -> Option<Header> {
+/// Where no header is understood: the first row of words above figures, with the rows of words between them.
+pub(super) fn above_figures(rows: &[Row], rows_max: usize) -> Option<(usize, Header)> {
+    let near = rows.len().min(rows_max);
+    let at = (0..near).find(|&at| is_above_figures(rows.get(at..).unwrap_or_default()))?;
+    let width = rows.get(at)?.filled().count();
+    let same = |row: &Row| is_wordy(row) && row.filled().count() >= width;
+    let first = (0..at)
+        .rev()
+        .take_while(|&at| rows.get(at).is_some_and(same))
+        .last();
+    let at = first.unwrap_or(at);
+    Some((at, Header::new(&[rows.get(at)?], &Spans::default())))
+}
+
+fn is_above_figures(rows: &[Row]) -> bool {
     let [first, second, ..] = rows else {
-        return None;
+        return false;
     };
     let filled: Vec<_> = first.filled().collect();
     let labels = filled.iter().any(|(_, cell)| cell.written().ends_with(':'))
         || filled.len() == 2 && Header::new(&[first], &Spans::default()).read().len() == 1;
     let figures = second.filled().count() > 1 && !is_wordy(second);
-    (is_wordy(first) && filled.len() > 1 && !labels && figures)
-        .then(|| Header::new(&[first], &Spans::default()))
+    is_wordy(first) && filled.len() > 1 && !labels && figures
 }
 
 /// Whether one header says again what the others said, as at the top of every printed page.

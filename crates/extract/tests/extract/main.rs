@@ -14,6 +14,8 @@ mod lightburn;
 mod lightburn_hostile;
 mod lightburn_shapes;
 mod pictures;
+mod sheets;
+mod words;
 
 use drawing::{LayerRules, MeasureLimits, Measures, measure};
 use extract::dxf::Reading;
