@@ -14,6 +14,7 @@ mod lightburn;
 mod lightburn_hostile;
 mod lightburn_shapes;
 mod pictures;
+mod svgs;
 
 use drawing::{LayerRules, MeasureLimits, Measures, measure};
 use extract::dxf::Reading;
