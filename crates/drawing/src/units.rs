@@ -82,6 +82,8 @@ pub enum UnitSource {
     Measurement,
     /// The program that wrote the file writes this unit always.
     Writer,
+    /// Pixels, by the number of them that the format takes for an inch.
+    Pixels,
     /// The drawing's size makes it likely.
     Size,
 }
@@ -104,6 +106,8 @@ pub struct UnitClues {
     pub metric: Option<bool>,
     /// Written by a program that always writes millimetres.
     pub millimetre_writer: bool,
+    /// Already millimetres, but made from pixels of no stated size.
+    pub pixels: bool,
     /// The longer side of the drawing in its own units.
     pub size: Option<f64>,
 }
@@ -146,6 +150,7 @@ impl Units {
                 millimetre_writer: true,
                 ..
             } => units(mm, UnitSource::Writer, 0.9),
+            UnitClues { pixels: true, .. } => units(mm, UnitSource::Pixels, 0.5),
             UnitClues {
                 metric: Some(true), ..
             } => units(

@@ -15,6 +15,12 @@ pub enum ExtractError {
     WrongKind { asked: Kind, found: Kind },
     #[error("the picture's header cannot be read: export or upload it again")]
     DamagedImage,
+    #[error("this SVG cannot be read: open it in a drawing program and save it again")]
+    DamagedSvg,
+    #[error(
+        "this SVG holds or nests more than is allowed: flatten groups and copies, then save it again"
+    )]
+    SvgTooComplex,
     #[error("no DXF section was found in this file: export it again as DXF")]
     NotDxf,
     #[error("no LightBurn project was found in this file: save it again in LightBurn")]
@@ -39,6 +45,8 @@ impl ExtractError {
             Self::UnsupportedKind(_) => "unsupported_kind",
             Self::WrongKind { .. } => "wrong_kind",
             Self::DamagedImage => "damaged_image",
+            Self::DamagedSvg => "damaged_svg",
+            Self::SvgTooComplex => "svg_too_complex",
             Self::NotDxf => "not_dxf",
             Self::NotLightburn => "not_lightburn",
             Self::XmlDoctype => "xml_doctype",

@@ -17,6 +17,8 @@ pub enum Kind {
     Excel,
     #[serde(rename = "image")]
     Image,
+    #[serde(rename = "svg")]
+    Svg,
     #[serde(rename = "text")]
     Text,
     #[serde(rename = "word")]
@@ -26,12 +28,13 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Dxf,
         Self::Lightburn,
         Self::Pdf,
         Self::Excel,
         Self::Image,
+        Self::Svg,
         Self::Text,
         Self::Word,
         Self::Archive,
@@ -45,6 +48,7 @@ impl Kind {
             Self::Pdf => "pdf",
             Self::Excel => "excel",
             Self::Image => "image",
+            Self::Svg => "svg",
             Self::Text => "text",
             Self::Word => "word",
             Self::Archive => "zip",
@@ -68,7 +72,8 @@ impl Kind {
             Self::Image => &[
                 "png", "jpg", "jpeg", "gif", "bmp", "tif", "tiff", "webp", "heic", "heif", "avif",
             ],
-            Self::Text => &["txt", "log", "md", "html", "htm", "xml", "svg", "json"],
+            Self::Svg => &["svg"],
+            Self::Text => &["txt", "log", "md", "html", "htm", "xml", "json"],
             Self::Word => &["doc", "docx", "odt", "rtf"],
             Self::Archive => &["zip"],
         }

@@ -38,6 +38,7 @@ mod package;
 mod plain;
 mod sheet;
 mod sniff;
+mod svg;
 mod table;
 mod word;
 
@@ -56,6 +57,7 @@ pub use outcome::{Outcome, Preview, PreviewForm, Scan};
 pub use package::PackageLimits;
 pub use sheet::SheetLimits;
 pub use sniff::{SNIFF_BYTES, Sniffed, sniff};
+pub use svg::SvgLimits;
 
 /// What is known of a file besides its bytes.
 #[derive(Clone, Copy, Debug)]
@@ -110,6 +112,9 @@ pub fn extract(
         Kind::Excel => sheet::read(bytes, input, rules, limits)?.outcome(input, rules, limits),
         Kind::Text => plain::read(bytes, input, rules, limits).outcome(input, rules, limits),
         Kind::Word => word::read(bytes, rules, limits)?.outcome(input, rules, limits),
+        Kind::Svg => {
+            svg::read(bytes, input.unit, &rules.layers, limits)?.outcome(input, rules, limits)
+        }
         Kind::Image => image::read(bytes, input, rules, limits)?.outcome(input, rules, limits),
         other => return Err(ExtractError::UnsupportedKind(other)),
     };

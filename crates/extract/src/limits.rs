@@ -3,6 +3,7 @@
 use crate::image::ImageLimits;
 use crate::package::PackageLimits;
 use crate::sheet::SheetLimits;
+use crate::svg::SvgLimits;
 use drawing::MeasureLimits;
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +48,7 @@ pub struct Limits {
     pub package: PackageLimits,
     pub sheet: SheetLimits,
     pub image: ImageLimits,
+    pub svg: SvgLimits,
     pub measure: MeasureLimits,
 }
 
@@ -75,6 +77,7 @@ impl Default for Limits {
             package: PackageLimits::default(),
             sheet: SheetLimits::default(),
             image: ImageLimits::default(),
+            svg: SvgLimits::default(),
             measure: MeasureLimits::default(),
         }
     }

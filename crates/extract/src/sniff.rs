@@ -122,7 +122,7 @@ fn textual(head: &[u8]) -> Found {
     };
     Some(match () {
         () if opens_with(b"<") && markup(b"<svg") && !markup(b"<html") => {
-            (Kind::Text, "image/svg+xml")
+            (Kind::Svg, "image/svg+xml")
         }
         () if opens_with(b"<") && (markup(b"<html") || markup(b"<!doctype html")) => {
             (Kind::Text, "text/html")

@@ -16,6 +16,7 @@ mod lightburn_shapes;
 mod pictures;
 mod sheets;
 mod words;
+mod svgs;
 
 use drawing::{LayerRules, MeasureLimits, Measures, measure};
 use extract::dxf::Reading;
