@@ -5,6 +5,8 @@
     reason = "a test may stop at what should not be, and shows its table"
 )]
 
+mod binary;
+mod blocks;
 mod corpus;
 mod dialects;
 mod fixtures;
@@ -14,6 +16,7 @@ mod lightburn;
 mod lightburn_hostile;
 mod lightburn_shapes;
 mod pictures;
+mod splines;
 
 use drawing::{LayerRules, MeasureLimits, Measures, measure};
 use extract::dxf::Reading;
