@@ -144,7 +144,9 @@ impl<'a> Blocks<'a> {
         let mut content = Content::default();
         while let Some(record) = pairs.record() {
             match record.name {
-                b"ENDBLK" | b"BLOCK" | b"ENDSEC" | b"SECTION" | b"EOF" => break,
+                b"ENDBLK" | b"BLOCK" | b"ENDSEC" | b"EOF" => break,
+                // A section has a name; a section plane has none.
+                b"SECTION" if pairs.field().is_none_or(|pair| pair.code == 2) => break,
                 b"VERTEX" | b"SEQEND" | b"ATTRIB" => continue,
                 _ => {}
             }

@@ -34,6 +34,7 @@ pub(super) enum Waiting<'a> {
     Dimension(&'a [u8], LayerId),
 }
 
+const COMMENT: i16 = 999;
 /// Sheets of paper whose handles are kept.
 const PAPERS_MAX: usize = 256;
 /// Entities that are read wherever they stand, as when a section's beginning is lost.
@@ -61,6 +62,12 @@ enum Section {
     ModelBlock,
     Entities,
     Other,
+}
+
+impl Section {
+    fn holds_entities(self) -> bool {
+        matches!(self, Self::None | Self::ModelBlock | Self::Entities)
+    }
 }
 
 impl<'a> Reader<'a> {
@@ -98,15 +105,12 @@ impl<'a> Reader<'a> {
                     ended = true;
                     break;
                 }
-                b"SECTION" => {
-                    self.end_section(section);
-                    section = self.section();
-                }
+                b"SECTION" => section = self.section(record, section),
                 b"ENDSEC" => {
                     self.end_section(section);
                     (section, closed) = (Section::None, true);
                 }
-                _ if self.is_full() => {
+                _ if self.is_full() && section.holds_entities() => {
                     self.over_entities(record);
                     ended = true;
                     break;
@@ -126,12 +130,23 @@ impl<'a> Reader<'a> {
         self.shared.entities >= self.shared.limits.entities_max
     }
 
-    fn section(&mut self) -> Section {
-        self.sections += 1;
-        let name = match self.pairs.field() {
+    fn section(&mut self, record: Record<'a>, current: Section) -> Section {
+        let mut first = self.pairs.field();
+        while first.is_some_and(|pair| pair.code == COMMENT) {
+            first = self.pairs.field();
+        }
+        let name = match first {
             Some(pair) if pair.code == 2 => pair.word(),
+            // A section plane is an entity of this very name; it has a handle, and no name.
+            Some(_) if matches!(current, Section::Entities | Section::ModelBlock) => {
+                self.entity(record);
+                return current;
+            }
+            Some(_) if current == Section::Blocks => return current,
             _ => b"",
         };
+        self.sections += 1;
+        self.end_section(current);
         match name {
             b"HEADER" => {
                 self.header.read(&mut self.pairs);

@@ -1,7 +1,7 @@
 //! Text in DXF files: code pages, escapes, and the formatting codes of MTEXT. Never fails: what cannot be decoded
 //! becomes the replacement character.
 
-use encoding_rs::{BIG5, EUC_KR, Encoding, GBK, SHIFT_JIS, UTF_8, WINDOWS_1252};
+use encoding_rs::{BIG5, EUC_KR, Encoding, GBK, IBM866, SHIFT_JIS, UTF_8, WINDOWS_1252};
 use std::borrow::Cow;
 
 /// The encoding behind a header's version and `$DWGCODEPAGE`: UTF-8 from AC1021 on, else the code page, else 1252.
@@ -13,11 +13,15 @@ pub(super) fn encoding(version: &str, code_page: &str) -> &'static Encoding {
     let number = page.trim_start_matches(|c: char| !c.is_ascii_digit());
     match number {
         "932" => SHIFT_JIS,
-        "936" => GBK,
-        "949" => EUC_KR,
-        "950" => BIG5,
+        "936" | "2312" => GBK,
+        "949" | "5601" => EUC_KR,
+        "950" | "5" => BIG5,
+        "866" => IBM866,
         "8" | "65001" if page.contains("UTF") => UTF_8,
-        _ => Encoding::for_label(format!("windows-{number}").as_bytes()).unwrap_or(WINDOWS_1252),
+        _ => [format!("windows-{number}"), format!("iso{number}"), page]
+            .iter()
+            .find_map(|label| Encoding::for_label(label.as_bytes()))
+            .unwrap_or(WINDOWS_1252),
     }
 }
 
@@ -53,7 +57,9 @@ pub(super) fn formatted(raw: &str) -> String {
         let after = rest.strip_prefix(character).unwrap_or_default();
         rest = match character {
             '{' | '}' => after,
-            '\\' if !rest.starts_with("\\U+") => format_code(after, &mut text),
+            '\\' if !rest.starts_with("\\U+") && !rest.starts_with("\\M+") => {
+                format_code(after, &mut text)
+            }
             _ => escape(rest, &mut text).unwrap_or_else(|| {
                 text.push(character);
                 after
@@ -97,11 +103,10 @@ fn argument(rest: &str) -> (&str, &str) {
 /// Replaces one escape at the head of `rest`; answers what follows, or nothing when there is none.
 fn escape<'a>(rest: &'a str, text: &mut String) -> Option<&'a str> {
     if let Some(code) = rest.strip_prefix("\\U+") {
-        let (digits, after) = code.split_at_checked(4)?;
-        let value = u32::from_str_radix(digits, 16).ok()?;
-        // Half of a surrogate pair, as broken files have, is no character.
-        text.push(char::from_u32(value).unwrap_or(char::REPLACEMENT_CHARACTER));
-        return Some(after);
+        return unicode(code, text);
+    }
+    if let Some(code) = rest.strip_prefix("\\M+") {
+        return multibyte(code, text);
     }
     if let Some(code) = rest.strip_prefix("%%") {
         return symbol(code, text);
@@ -115,6 +120,48 @@ fn escape<'a>(rest: &'a str, text: &mut String) -> Option<&'a str> {
     };
     text.push(character);
     Some(after)
+}
+
+/// `\U+XXXX`: a UTF-16 unit; two of them may make one character.
+fn unicode<'a>(code: &'a str, text: &mut String) -> Option<&'a str> {
+    let (unit, after) = hex(code)?;
+    let second = after.strip_prefix("\\U+").and_then(hex);
+    let pair = second.and_then(|(second, after)| {
+        let pair = char::decode_utf16([unit, second]).next()?.ok()?;
+        (pair.len_utf16() == 2).then_some((pair, after))
+    });
+    // Half of a surrogate pair, as broken files have, is no character.
+    let single = || char::from_u32(u32::from(unit)).unwrap_or(char::REPLACEMENT_CHARACTER);
+    let (character, after) = pair.unwrap_or_else(|| (single(), after));
+    text.push(character);
+    Some(after)
+}
+
+/// `\M+nXXXX`: a character of a two-byte code page, which n names.
+fn multibyte<'a>(code: &'a str, text: &mut String) -> Option<&'a str> {
+    let (page, digits) = code.split_at_checked(1)?;
+    let encoding = match page {
+        "1" => SHIFT_JIS,
+        "2" => BIG5,
+        "3" => EUC_KR,
+        "5" => GBK,
+        _ => return None,
+    };
+    let (bytes, after) = hex(digits)?;
+    let [high, low] = bytes.to_be_bytes();
+    let bytes = if high == 0 {
+        vec![low]
+    } else {
+        vec![high, low]
+    };
+    text.push_str(&encoding.decode_without_bom_handling(&bytes).0);
+    Some(after)
+}
+
+fn hex(digits: &str) -> Option<(u16, &str)> {
+    let (digits, after) = digits.split_at_checked(4)?;
+    let plain = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    plain.then_some((u16::from_str_radix(digits, 16).ok()?, after))
 }
 
 fn symbol<'a>(code: &'a str, text: &mut String) -> Option<&'a str> {
@@ -146,6 +193,14 @@ mod tests {
             ("AC1015", "ANSI_1252", "windows-1252"),
             ("AC1015", "ansi_1251", "windows-1251"),
             ("AC1018", "ANSI_932", "Shift_JIS"),
+            ("AC1018", "ANSI_936", "GBK"),
+            ("AC1018", "GB2312", "GBK"),
+            ("AC1015", "ANSI_949", "EUC-KR"),
+            ("AC1015", "ANSI_950", "Big5"),
+            ("AC1015", "BIG5", "Big5"),
+            ("AC1012", "ANSI_874", "windows-874"),
+            ("AC1012", "ISO8859-2", "ISO-8859-2"),
+            ("AC1009", "dos866", "IBM866"),
             ("AC1018", "dos850", "windows-1252"),
             ("AC1018", "UNDEFINED", "windows-1252"),
             ("AC1024", "ANSI_1252", "UTF-8"),
@@ -164,6 +219,11 @@ mod tests {
             ("%%c12 %%p0.1 45%%d 100%%%", "⌀12 ±0.1 45° 100%"),
             (r"\U+00D812", "Ø12"),
             (r"\U+D83D", "\u{FFFD}"),
+            (r"\U+D83D\U+DE00\U+0041", "\u{1F600}A"),
+            (r"\U+0041\U+DE00", "A\u{FFFD}"),
+            (r"\M+18376\M+1838C", "プレ"),
+            (r"\M+5B0E5", "板"),
+            (r"\M+9B0E5 \M+1", r"\M+9B0E5 \M+1"),
             ("%%065 50% %%q ^", "A 50% %%q ^"),
             ("a^Jb^Ic", "a\nb c"),
             (r"\U+00", r"\U+00"),
@@ -183,7 +243,7 @@ mod tests {
             (r"\A1;3\S1/2;\~in", "31/2 in"),
             (r"a\\b\{c\}\Ld\l", r"a\b{c}d"),
             (r"\S1^2;", "1/2"),
-            (r"\U+00B0 %%c", "° ⌀"),
+            (r"\U+00B0 %%c \M+5B0E5", "° ⌀ 板"),
             (r"broken \H2", "broken"),
             ("\\", ""),
         ] {

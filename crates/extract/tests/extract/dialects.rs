@@ -432,3 +432,59 @@ fn far_off_coordinates_keep_their_joints_and_areas() {
         Shape::Line(..)
     ));
 }
+
+#[test]
+fn broken_sections_are_read_on_and_said() {
+    let circle = "0 CIRCLE|10 0|20 0|40 5";
+    let whole = 10.0 * PI;
+    let cases: [(&str, Vec<&str>, &[&str]); 6] = [
+        (
+            "a section without a name",
+            vec!["0 ENDSEC|0 SECTION", circle],
+            &["section_missing"],
+        ),
+        (
+            "entities after the section's end",
+            vec!["0 ENDSEC", circle, "0 SECTION|2 OBJECTS"],
+            &["section_missing"],
+        ),
+        (
+            "no end of a section",
+            vec!["0 SECTION|2 OBJECTS|0 SECTION|2 ENTITIES", circle],
+            &[],
+        ),
+        (
+            "a section plane among entities",
+            vec!["0 SECTION|5 1F|100 AcDbEntity|8 0|91 1", circle],
+            &["not_cut"],
+        ),
+        (
+            "comments in a section's head",
+            vec!["0 ENDSEC|0 SECTION|999 by hand|2 ENTITIES", circle],
+            &[],
+        ),
+        (
+            "a thumbnail of rubbish",
+            vec![
+                circle,
+                "0 ENDSEC|0 SECTION|2 THUMBNAILIMAGE|90 x|310 rubbish",
+            ],
+            &[],
+        ),
+    ];
+    for (what, list, said) in cases {
+        let bytes = entities(&list);
+        assert!(close(measured(&bytes).cut_length_mm, whole), "{what}");
+        assert_eq!(read_codes(&bytes), said, "{what}");
+    }
+    let odd = "0 CIRCLE|777 odd|10 0|20 0|1001 ACAD|1070 x|1004 FF|40 5";
+    assert!(close(measured(&entities(&[odd])).cut_length_mm, whole));
+}
+
+#[test]
+fn points_may_be_drill_marks() {
+    let reading = read(&entities(&[SQUARE, "0 POINT|10 5|20 5"]));
+    let said = reading.diagnostics.iter().next().unwrap();
+    assert!(said.message.contains("drill"), "{}", said.message);
+    assert_eq!(reading.drawing.entity_counts["POINT"], 1);
+}

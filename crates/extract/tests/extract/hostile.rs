@@ -9,6 +9,8 @@ fn any_answer(bytes: &[u8]) {
     let limits = Limits {
         entities_max: 10_000,
         vertices_max: 10_000,
+        pieces_max: 10_000,
+        exploded_max: 10_000,
         diagnostics_max: 10,
         ..Limits::default()
     };
@@ -16,7 +18,10 @@ fn any_answer(bytes: &[u8]) {
     sniff(bytes.get(..SNIFF_BYTES).unwrap_or(bytes), "a.dxf");
     // Past the sniffing, too.
     if let Ok(reading) = dxf::read(bytes, &LayerRules::default(), &limits) {
-        drawing::measure(&reading.drawing, &limits.measure);
+        let drawing = &reading.drawing;
+        assert!(drawing.curves.len() + drawing.background.len() <= 21_000);
+        assert!(drawing.vertices.len() <= 10_000 && drawing.pieces.len() <= 10_000);
+        drawing::measure(drawing, &limits.measure);
     }
     match extract::extract(bytes, &Input::new("a.dxf", &caller), &rules, &limits) {
         Ok(outcome) => {
@@ -43,6 +48,13 @@ fn sample() -> Vec<u8> {
         "0 ELLIPSE|10 0|20 0|11 10|21 1|40 0.5|41 0|42 3",
         "0 MTEXT|10 0|20 0|1 {\\H2;Material: MS}\\P\\U+00B0",
         "0 CIRCLE|10 1e3|20 2|40 3",
+        "0 SPLINE|70 8|71 3|40 0|40 0|40 0|40 0|40 1|40 1|40 1|40 1|10 0|20 0|10 1|20 2|10 3|20 2|10 4|20 0|41 1|41 2|41 1|41 1",
+        "0 SPLINE|70 1|71 3|11 0|21 0|11 5|21 5|11 9|21 0|12 0|22 1",
+        "0 HATCH|91 2|92 2|72 1|73 1|93 2|10 0|20 0|42 1|10 4|20 0|92 1|93 1|72 2|10 0|20 0|40 4|50 0|51 90|73 1|75 0",
+        "0 INSERT|2 B|10 5|20 5|41 2|42 -1|50 30|70 3|71 2|44 9|45 9|66 1|0 ATTRIB|1 \\M+18376|10 1|20 1|0 SEQEND",
+        "0 DIMENSION|2 *D1|10 0|20 0|0 LEADER|10 0|20 0|10 4|20 4",
+        "0 ENDSEC|0 SECTION|2 BLOCKS|0 BLOCK|2 B|10 1|20 1|0 ARC|8 0|10 0|20 0|40 3|50 0|51 90|0 INSERT|2 C|10 0|20 0|0 ENDBLK",
+        "0 BLOCK|2 C|0 LWPOLYLINE|70 1|10 0|20 0|42 1|10 4|20 0|0 INSERT|2 B|10 0|20 0|0 ENDBLK|0 BLOCK|2 *D1|0 LINE|10 0|20 0|11 3|21 0|0 ENDBLK",
     ])
 }
 
@@ -68,6 +80,31 @@ proptest! {
         any_answer(&bytes);
         bytes.truncate(cut.index(bytes.len()));
         any_answer(&bytes);
+    }
+
+    #[test]
+    fn damaged_binary_files(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..20), wide in any::<bool>(), lost in any::<prop::sample::Index>()) {
+        let mut bytes = crate::binary::binary(&sample(), wide);
+        any_answer(&bytes);
+        for (place, byte) in changes {
+            let place = place.index(bytes.len() - 22) + 22;
+            bytes[place] = byte;
+        }
+        any_answer(&bytes);
+        bytes.remove(lost.index(bytes.len() - 22) + 22);
+        any_answer(&bytes);
+    }
+
+    #[test]
+    fn fields_of_any_value(changes in prop::collection::vec((any::<prop::sample::Index>(), "-?[0-9]{1,4}|1e[0-9]{1,2}|[A-Z*]{0,2}"), 1..6)) {
+        let text = String::from_utf8(sample()).unwrap();
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        for (place, value) in changes {
+            // Values stand on every other line.
+            let place = place.index(lines.len() / 2) * 2 + 1;
+            lines[place] = value;
+        }
+        any_answer(lines.join("\n").as_bytes());
     }
 
     #[test]

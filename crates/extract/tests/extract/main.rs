@@ -5,6 +5,8 @@
     reason = "a test may stop at what should not be, and shows its table"
 )]
 
+mod binary;
+mod blocks;
 mod corpus;
 mod dialects;
 mod fixtures;
@@ -17,6 +19,7 @@ mod pictures;
 mod sheets;
 mod words;
 mod svgs;
+mod splines;
 
 use drawing::{LayerRules, MeasureLimits, Measures, measure};
 use extract::dxf::Reading;
