@@ -28,6 +28,8 @@ mod extraction;
 pub mod facts;
 mod image;
 mod kind;
+mod labels;
+mod layout;
 pub mod lightburn;
 mod limits;
 mod markup;
@@ -35,6 +37,7 @@ mod ocr;
 mod open_document;
 mod outcome;
 mod package;
+mod pdf;
 mod plain;
 mod sheet;
 mod sniff;
@@ -48,13 +51,13 @@ pub use document::{
 pub use drawing::Unit;
 pub use error::ExtractError;
 pub use extraction::{BlockUse, DrawingSection, ErrorSection, Extraction, FindingWord, Summary};
-pub use extraction::{DrawingSection, ErrorSection, Extraction, FindingWord, Summary};
 pub use image::ImageLimits;
 pub use kind::{Kind, Mode};
 pub use limits::Limits;
 pub use ocr::{OcrLine, PSM_AUTO, PSM_AUTO_ORIENTED, tesseract_arguments};
 pub use outcome::{Outcome, Preview, PreviewForm, Scan};
 pub use package::PackageLimits;
+pub use pdf::PdfLimits;
 pub use sheet::SheetLimits;
 pub use sniff::{SNIFF_BYTES, Sniffed, sniff};
 
@@ -112,6 +115,7 @@ pub fn extract(
         Kind::Text => plain::read(bytes, input, rules, limits).outcome(input, rules, limits),
         Kind::Word => word::read(bytes, rules, limits)?.outcome(input, rules, limits),
         Kind::Image => image::read(bytes, input, rules, limits)?.outcome(input, rules, limits),
+        Kind::Pdf => pdf::read(bytes, input, rules, limits)?.outcome(input, rules, limits),
         other => return Err(ExtractError::UnsupportedKind(other)),
     };
     if sniffed.extension_disagrees {

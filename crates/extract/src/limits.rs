@@ -2,6 +2,7 @@
 
 use crate::image::ImageLimits;
 use crate::package::PackageLimits;
+use crate::pdf::PdfLimits;
 use crate::sheet::SheetLimits;
 use drawing::MeasureLimits;
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,7 @@ pub struct Limits {
     pub sheet: SheetLimits,
     pub image: ImageLimits,
     pub measure: MeasureLimits,
+    pub pdf: PdfLimits,
 }
 
 impl Default for Limits {
@@ -76,6 +78,7 @@ impl Default for Limits {
             sheet: SheetLimits::default(),
             image: ImageLimits::default(),
             measure: MeasureLimits::default(),
+            pdf: PdfLimits::default(),
         }
     }
 }

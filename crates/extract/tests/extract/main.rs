@@ -13,6 +13,9 @@ mod images;
 mod lightburn;
 mod lightburn_hostile;
 mod lightburn_shapes;
+mod pdf;
+mod pdf_file;
+mod pdf_hostile;
 mod pictures;
 
 use drawing::{LayerRules, MeasureLimits, Measures, measure};
