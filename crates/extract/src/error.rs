@@ -35,6 +35,12 @@ pub enum ExtractError {
     TooLarge(&'static str),
     #[error("{0} files are stored but not read: save it as .docx or PDF")]
     OldDocument(&'static str),
+    #[error("no page tree was found in this file: save it again as PDF")]
+    NotPdf,
+    #[error(
+        "this PDF is encrypted in a way that is not read: save it without protection and upload it again"
+    )]
+    UnknownEncryption,
 }
 
 impl ExtractError {
@@ -54,6 +60,8 @@ impl ExtractError {
             Self::Damaged => "damaged",
             Self::TooLarge(_) => "too_large",
             Self::OldDocument(_) => "unsupported_kind",
+            Self::NotPdf => "not_pdf",
+            Self::UnknownEncryption => "unknown_encryption",
         }
     }
 }

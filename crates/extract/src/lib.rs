@@ -28,6 +28,8 @@ mod extraction;
 pub mod facts;
 mod image;
 mod kind;
+mod labels;
+mod layout;
 pub mod lightburn;
 mod limits;
 mod markup;
@@ -35,6 +37,7 @@ mod ocr;
 mod open_document;
 mod outcome;
 mod package;
+mod pdf;
 mod plain;
 mod sheet;
 mod sniff;
@@ -55,6 +58,7 @@ pub use limits::Limits;
 pub use ocr::{OcrLine, PSM_AUTO, PSM_AUTO_ORIENTED, tesseract_arguments};
 pub use outcome::{Outcome, Preview, PreviewForm, Scan};
 pub use package::PackageLimits;
+pub use pdf::PdfLimits;
 pub use sheet::SheetLimits;
 pub use sniff::{SNIFF_BYTES, Sniffed, sniff};
 pub use svg::SvgLimits;
@@ -116,6 +120,7 @@ pub fn extract(
             svg::read(bytes, input.unit, &rules.layers, limits)?.outcome(input, rules, limits)
         }
         Kind::Image => image::read(bytes, input, rules, limits)?.outcome(input, rules, limits),
+        Kind::Pdf => pdf::read(bytes, input, rules, limits)?.outcome(input, rules, limits),
         other => return Err(ExtractError::UnsupportedKind(other)),
     };
     if sniffed.extension_disagrees {

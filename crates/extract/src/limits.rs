@@ -2,6 +2,7 @@
 
 use crate::image::ImageLimits;
 use crate::package::PackageLimits;
+use crate::pdf::PdfLimits;
 use crate::sheet::SheetLimits;
 use crate::svg::SvgLimits;
 use drawing::MeasureLimits;
@@ -50,6 +51,7 @@ pub struct Limits {
     pub image: ImageLimits,
     pub svg: SvgLimits,
     pub measure: MeasureLimits,
+    pub pdf: PdfLimits,
 }
 
 impl Default for Limits {
@@ -79,6 +81,7 @@ impl Default for Limits {
             image: ImageLimits::default(),
             svg: SvgLimits::default(),
             measure: MeasureLimits::default(),
+            pdf: PdfLimits::default(),
         }
     }
 }

@@ -122,6 +122,11 @@ impl Ocr {
         text
     }
 
+    /// How far facts are trusted that several lines state together.
+    pub(crate) fn trust(&self) -> f64 {
+        self.confidence.unwrap_or_default() * TRUST
+    }
+
     /// Facts that lines state, each as sure as its line was read.
     pub(crate) fn readings(&self, rules: &Rules) -> Vec<Facts> {
         self.lines()

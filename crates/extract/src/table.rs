@@ -165,6 +165,15 @@ impl Grid {
     }
 }
 
+/// Whether these cells name the columns of a table of parts.
+pub(crate) fn is_header(cells: &[String]) -> bool {
+    let row = Row {
+        number: 1,
+        cells: cells.iter().map(|text| Cell::text(text)).collect(),
+    };
+    header::at(&[row], &Spans::default()).is_some()
+}
+
 /// What tables say.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tables {

@@ -1,0 +1,111 @@
+//! Reads PDF: text, tables, title blocks and orders, the outline that a page draws, a preview, and pages for OCR. Only
+//! "this is no PDF" and "it has a password" are errors. Never renders what the limits forbid, and never takes letters
+//! that no font names for text.
+
+mod cost;
+mod facts;
+mod ink;
+mod limits;
+mod open;
+mod outline;
+mod page;
+mod raster;
+mod reader;
+mod ruled;
+mod tables;
+
+pub use limits::PdfLimits;
+
+use crate::Input;
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::document::{Document, Page};
+use crate::documented::Documented;
+use crate::error::ExtractError;
+use crate::facts::Rules;
+use crate::kind::Kind;
+use crate::limits::Limits;
+use crate::outcome::{Preview, PreviewForm};
+use hayro::hayro_interpret::InterpreterSettings;
+use hayro::hayro_syntax::Pdf;
+use reader::Reader;
+
+/// A PDF ends with this mark in its last kilobyte (ISO 32000-1, annex H, note 18).
+const END: &[u8] = b"%%EOF";
+const END_BYTES: usize = 1_024;
+
+/// Reads a PDF within the limits.
+pub(crate) fn read(
+    bytes: &[u8],
+    input: &Input<'_>,
+    rules: &Rules,
+    limits: &Limits,
+) -> Result<Documented, ExtractError> {
+    let pdf = open::open(bytes)?;
+    let mut diagnostics = Diagnostics::new(limits.diagnostics_max);
+    let tail = bytes.get(bytes.len().saturating_sub(END_BYTES)..);
+    if memchr::memmem::find(tail.unwrap_or(bytes), END).is_none() {
+        diagnostics.push(|| {
+            let message = "the file does not end as a PDF does: a part of it may be missing";
+            Diagnostic::new(Severity::Warning, "pdf_cut_off", message)
+        });
+    }
+    let weight = open::weigh(&pdf, &limits.pdf, &mut diagnostics);
+    let document = Document {
+        format_version: Some(open::version(&pdf)),
+        info: open::info(pdf.metadata()),
+        pages: pages(&pdf, &limits.pdf),
+        pages_total: Some(u64::try_from(pdf.pages().len()).unwrap_or(u64::MAX)),
+        ..Document::default()
+    };
+    let mut reader = Reader::new(
+        Documented::new(Kind::Pdf, document, diagnostics),
+        input,
+        rules,
+        limits,
+    );
+    if !weight.streams {
+        reader.pages(&pdf, !weight.images);
+    }
+    let mut documented = reader.finish();
+    if input.preview && !weight.streams && !weight.images {
+        documented.preview = preview(&pdf, &limits.pdf, &mut documented.diagnostics);
+    }
+    Ok(documented)
+}
+
+/// Sizes of the pages that are read.
+fn pages(pdf: &Pdf, limits: &PdfLimits) -> Vec<Page> {
+    let size = |side: f32| (f64::from(side) * outline::PT_MM * 1_000.0).round() / 1_000.0;
+    let pages = pdf.pages().iter().take(limits.pages_read_max);
+    pages
+        .map(|page| {
+            let (width, height) = page.render_dimensions();
+            Page {
+                width_mm: size(width),
+                height_mm: size(height),
+            }
+        })
+        .collect()
+}
+
+/// The first page as a picture.
+fn preview(pdf: &Pdf, limits: &PdfLimits, diagnostics: &mut Diagnostics) -> Option<Preview> {
+    /// A small page is not blown up beyond this many pixels a point.
+    const SCALE_MAX: f32 = 4.0;
+    let page = pdf.pages().first()?;
+    let refused = || {
+        let message = "the first page is too large, or asks for too much, to be rendered";
+        Diagnostic::new(Severity::Warning, "no_preview", message)
+    };
+    let scale = raster::scale(page, limits.preview_side_px, SCALE_MAX)
+        .filter(|_| cost::operators(page, limits.operators_max) <= limits.operators_max);
+    let Some(scale) = scale else {
+        diagnostics.push(refused);
+        return None;
+    };
+    let picture = raster::picture(page, &InterpreterSettings::default(), scale)?;
+    Some(Preview {
+        form: PreviewForm::Png,
+        bytes: picture.png,
+    })
+}
