@@ -60,17 +60,8 @@ fn of_drawing(shape: &mut Map<String, Value>, section: &DrawingSection, kind: Op
     match kind {
         Some(Kind::Dxf) => put(shape, json!({ "dxf_version": section.format_version })),
         Some(Kind::Lightburn) => {
-            let shapes: u64 = measures.entity_counts.values().sum();
-            let types: Vec<&String> = measures.entity_counts.keys().collect();
-            put(
-                shape,
-                json!({
-                    "app_version": section.format_version,
-                    "shape_count": shapes,
-                    "shape_types": types,
-                    "text_elements": section.texts,
-                }),
-            );
+            put(shape, json!({ "text_elements": section.texts }));
+            put(shape, json!(section.lightburn));
         }
         _ => {}
     }

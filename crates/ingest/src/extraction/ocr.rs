@@ -204,3 +204,92 @@ async fn end(child: &mut Child) {
     }
     drop(child.wait().await);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use service::Settings;
+
+    use super::*;
+
+    /// An OCR program in a shell's words: what it says is its picture's size, and what it could do beside reading it.
+    const SCRIPT: &str = r#"#!/bin/sh
+if [ "$1" = --list-langs ]; then echo "List (2):"; echo eng; echo osd; exit 0; fi
+case "$*" in *"--psm 1"*) confidence=90; say=turned ;; *) confidence=CONFIDENCE; say=upright ;; esac
+size=$(wc -c)
+free=no
+(echo x > "${0%/*}/written") 2>/dev/null && free=wrote
+[ -n "$HOME" ] && free=environment
+echo "level	page_num	block_num	par_num	line_num	word_num	left	top	width	height	conf	text"
+for word in $say $size $free $OMP_THREAD_LIMIT; do
+  echo "5	1	1	1	1	1	1	2	3	4	$confidence	$word"
+done
+SLEEP
+"#;
+
+    async fn program(folder: &Path, confidence: &str, sleep: &str, more: &[&str]) -> OcrProgram {
+        let path = folder.join("ocr.sh");
+        let script = SCRIPT
+            .replace("CONFIDENCE", confidence)
+            .replace("SLEEP", sleep);
+        std::fs::write(&path, script).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let mut overrides = vec![
+            format!("ingest.extraction.ocr_program={}", path.display()),
+            "ingest.extraction.ocr_languages=eng+afr".to_owned(),
+        ];
+        overrides.extend(more.iter().map(ToString::to_string));
+        let settings = Settings::load(None, [("", ""); 0], &overrides).unwrap();
+        let settings = settings.section("ingest.extraction").unwrap();
+        let worker = Program::find("").unwrap();
+        let found = OcrProgram::find(&settings, &worker, Limits::default()).await;
+        found.unwrap()
+    }
+
+    fn scan() -> Scan {
+        // More than a pipe holds.
+        let png = vec![7; 300_000];
+        Scan { png, dpi: None }
+    }
+
+    fn words(ocr: &Ocr) -> Vec<&str> {
+        ocr.words.iter().map(|word| word.text.as_str()).collect()
+    }
+
+    #[tokio::test]
+    async fn words_come_out_of_a_confined_program() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = program(folder.path(), "95", "", &[]).await;
+        assert_eq!(
+            program.languages,
+            ["eng"],
+            "what is not installed is left out"
+        );
+        let ocr = program.read(&scan()).await.unwrap();
+        assert_eq!(words(&ocr), ["upright", "300000", "no", "1"]);
+        assert!(ocr.available);
+        let written = folder.path().join("written");
+        assert!(!written.exists() || std::fs::metadata(written).unwrap().len() == 0);
+    }
+
+    #[tokio::test]
+    async fn a_doubtful_reading_is_tried_the_right_way_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = program(folder.path(), "20", "", &[]).await;
+        let ocr = program.read(&scan()).await.unwrap();
+        assert_eq!(words(&ocr)[0], "turned");
+    }
+
+    #[tokio::test]
+    async fn a_program_that_hangs_or_fails_is_one_sentence() {
+        let folder = tempfile::tempdir().unwrap();
+        let wall = ["ingest.extraction.ocr_wall_seconds_max=1"];
+        let hanging = program(folder.path(), "95", "sleep 100", &wall).await;
+        let sentence = hanging.read(&scan()).await.unwrap_err();
+        assert!(sentence.contains("ocr_wall_seconds_max"), "{sentence}");
+        let failing = program(folder.path(), "95", "exit 3", &[]).await;
+        let sentence = failing.read(&scan()).await.unwrap_err();
+        assert!(sentence.contains("broke down"), "{sentence}");
+    }
+}

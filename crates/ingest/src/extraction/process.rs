@@ -289,3 +289,90 @@ impl Process {
         ended.told(status)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use service::Settings;
+
+    use super::*;
+    use crate::extraction::protocol::PictureTask;
+    use crate::extraction::protocol::Wanted;
+
+    /// Says its process id for whatever it is asked, and dies of the word in its second task.
+    const SCRIPT: &str = "#!/bin/sh\nread setup\nwhile read task; do case $task in *deadly*) exit 1;; esac\n\
+        echo '{\"error\":{\"code\":\"'$$'\",\"message\":\"\"}}'\ndone\n";
+
+    fn worker(folder: &std::path::Path) -> Worker {
+        let path = folder.join("worker.sh");
+        std::fs::write(&path, SCRIPT).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let settings = Settings::load(None, [("", ""); 0], &[]).unwrap();
+        let settings = settings.section("ingest.extraction").unwrap();
+        let setup = Setup {
+            memory_bytes_max: 1,
+            readable: Vec::new(),
+            preview_bytes_max: 1,
+            scan_bytes_max: 1,
+            limits: extract::Limits::default(),
+            rules: extract::facts::Rules::default(),
+        };
+        Worker::new(Program(path), &setup, &settings).unwrap()
+    }
+
+    const BUDGET: Budget = Budget {
+        memory_bytes_max: 1,
+        cpu_seconds_max: 1,
+        wall_seconds_max: 30,
+    };
+
+    /// The process that answered.
+    async fn ask(worker: &mut Worker, tenant_id: i64, path: &str) -> Result<String, &'static str> {
+        let task = Task::Picture(PictureTask {
+            path: path.into(),
+            form: extract::PreviewForm::Svg,
+            wanted: Wanted::Svg,
+        });
+        match worker.perform(tenant_id, task, BUDGET).await {
+            Verdict::Answered(Reply::Error { code, .. }) => Ok(code),
+            Verdict::Lost(lost) => Err(lost.code),
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_real_worker_can_do_nothing_but_read_what_is_stored() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = Program::find("").unwrap();
+        let mut command = Command::new(&program.0);
+        command.args(["worker", "check"]).arg(folder.path());
+        let output = command.env_clear().output().await.unwrap();
+        let could: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let refused = |what: &str| assert_eq!(could[what], false, "{what}: {could}");
+        refused("opened_socket");
+        refused("ran_program");
+        let sandbox = crate::extraction::Sandbox::of_this_kernel(folder.path());
+        if sandbox.landlock_abi.is_some() {
+            refused("opened_other_file");
+            refused("wrote_file");
+        } else {
+            eprintln!("this kernel has no Landlock: files were not tested");
+        }
+    }
+
+    #[tokio::test]
+    async fn no_process_sees_the_files_of_two_tenants() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut worker = worker(folder.path());
+        let first = ask(&mut worker, 1, "a").await.unwrap();
+        assert_eq!(ask(&mut worker, 1, "b").await.unwrap(), first);
+        let second = ask(&mut worker, 2, "c").await.unwrap();
+        assert_ne!(second, first);
+        assert_ne!(ask(&mut worker, 1, "d").await.unwrap(), second);
+        // A death is a file's own, and the next process answers as the one before.
+        assert_eq!(ask(&mut worker, 1, "deadly").await, Err("worker_died"));
+        let after = ask(&mut worker, 1, "e").await.unwrap();
+        assert_eq!(ask(&mut worker, 1, "f").await.unwrap(), after);
+    }
+}

@@ -179,8 +179,17 @@ async fn bombs_and_damage_are_refused_one_by_one() {
             assert!(error.contains(says), "{name}: {error}");
         }
     }
+    assert_eq!(ingest.staged(), 0);
+    ingest.stop().await;
+}
+
+#[tokio::test]
+async fn all_files_together_have_a_bound_and_there_must_be_one() {
+    let temp = TempDb::sqlite();
+    let bounds = ["ingest.limits.zip_inflated_bytes_max=4000000"];
+    let ingest = TestIngest::start_with(&temp, &bounds).await;
     let noise: Vec<u8> = (0..1_500_000_u32)
-        .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
+        .map(|n| (n.wrapping_mul(2_654_435_761) >> 13).to_le_bytes()[0])
         .collect();
     let large = packed(&[("a.dxf", &noise), ("b.dxf", &noise), ("c.dxf", &noise)]);
     let (_, body) = upload(&ingest, "large.zip", &large).await;

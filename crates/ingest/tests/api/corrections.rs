@@ -203,6 +203,17 @@ async fn a_deleted_file_comes_back_with_all_that_is_known_of_it() {
             ]
         );
         assert!(own[4]["data"]["extraction"]["cut_length_mm"].is_number());
+        ingest.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn what_has_been_replaced_or_removed_does_not_come_back() {
+    for temp in TempDb::both() {
+        let ingest = TestIngest::start(&temp).await;
+        let name = "0001-Lid-MS-2mm-x3.dxf";
+        let id = id_of(&ingest.upload(name, &disc(1)).await);
+        let restore = format!("/files/{id}/restore");
         // The same upload again while it is deleted takes its place.
         assert_eq!(ingest.delete(&format!("/files/{id}")).await.0, 200);
         let again = id_of(&ingest.upload(name, &disc(1)).await);
