@@ -78,6 +78,11 @@ impl AddressPolicy {
         })
     }
 
+    /// Whether any place at all may be reached without TLS.
+    pub(crate) fn allows_plain(&self) -> bool {
+        !self.allowed.is_empty()
+    }
+
     /// Whether an attempt may connect to `address`; without TLS only the allowed networks may be reached.
     pub fn permits(&self, address: IpAddr, tls: bool) -> bool {
         self.allowed.iter().any(|network| network.contains(address)) || (tls && is_public(address))

@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use contract::{DeliveryId, Event, EventId, EventType, JsonObject, Profile};
 use db::{Backend, Conn, DbError, Value, sql};
+use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Binary, Nullable, SmallInt, Text};
 
+use crate::counts;
 use crate::finish::{self, Ended, Next};
+use crate::publish_rows::EventRow;
 use crate::slots::Slot;
 use crate::transport::Outcome;
 
@@ -19,6 +22,8 @@ pub(crate) struct Claimed {
     pub(crate) delivery_id: i64,
     pub(crate) claim: i64,
     pub(crate) attempts: i64,
+    pub(crate) attempts_before: i64,
+    pub(crate) order_key: Option<i64>,
     pub(crate) profile: Profile,
     pub(crate) event: Arc<Event>,
     pub(crate) slot: Slot,
@@ -41,7 +46,7 @@ pub(crate) struct Wanted {
     pub(crate) limit: usize,
 }
 
-#[derive(diesel::QueryableByName)]
+#[derive(QueryableByName)]
 struct DueRow {
     #[diesel(sql_type = BigInt)]
     id: i64,
@@ -49,17 +54,30 @@ struct DueRow {
     data_bytes: i64,
 }
 
-/// A delivery with its event; the event's columns are absent when it is gone.
-#[derive(diesel::QueryableByName)]
+/// A delivery with its event.
+#[derive(QueryableByName)]
 struct ClaimRow {
     #[diesel(sql_type = BigInt)]
     id: i64,
     #[diesel(sql_type = BigInt)]
+    tenant_id: i64,
+    #[diesel(sql_type = BigInt)]
     claim: i64,
     #[diesel(sql_type = BigInt)]
     attempts: i64,
+    #[diesel(sql_type = BigInt)]
+    attempts_before: i64,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    order_key: Option<i64>,
     #[diesel(sql_type = SmallInt)]
     profile: i16,
+    #[diesel(embed)]
+    event: StoredEvent,
+}
+
+/// An event's columns, absent when it is gone.
+#[derive(QueryableByName)]
+pub(crate) struct StoredEvent {
     #[diesel(sql_type = Nullable<Binary>)]
     ulid: Option<Vec<u8>>,
     #[diesel(sql_type = Nullable<Text>)]
@@ -78,7 +96,7 @@ struct ClaimRow {
     metadata: Option<Vec<u8>>,
 }
 
-#[derive(diesel::QueryableByName)]
+#[derive(QueryableByName)]
 struct NextDue {
     #[diesel(sql_type = BigInt)]
     due_at_ms: i64,
@@ -99,24 +117,36 @@ pub(crate) fn take(
         })
         .collect();
     let mut claimed = Vec::with_capacity(slots.len());
-    let mut damaged = Vec::new();
+    let (mut damaged, mut ended) = (Vec::new(), Vec::new());
     for mut row in own(conn, wanted.node_id, slots.keys().copied().collect())? {
         let Some(slot) = slots.remove(&row.id) else {
             continue;
         };
-        match row.event(&wanted.origin) {
+        match row.parts(&wanted.origin) {
             Ok((profile, event)) => claimed.push(Claimed {
                 delivery_id: row.id,
                 claim: row.claim,
                 attempts: row.attempts,
+                attempts_before: row.attempts_before,
+                order_key: row.order_key,
                 profile,
                 event: Arc::new(event),
                 slot,
             }),
-            Err(cause) => damaged.push(row.unsendable(cause, wanted.now_ms)),
+            Err(cause) => {
+                ended.push((row.tenant_id, row.order_key));
+                damaged.push(row.unsendable(cause, wanted.now_ms));
+            }
         }
     }
     finish::write(conn, &damaged)?;
+    for (tenant_id, order_key) in ended {
+        counts::add_dead(conn, tenant_id, wanted.endpoint_id, 1)?;
+        if let Some(key) = order_key {
+            // Its subject may be gone with the event, and with it who else publishes to it.
+            finish::release_next(conn, tenant_id, "", wanted.endpoint_id, key, wanted.now_ms)?;
+        }
+    }
     let next_due_ms = next_due(conn, wanted.endpoint_id)?;
     Ok(Taken {
         claimed,
@@ -164,8 +194,8 @@ fn own(conn: &mut Conn, node_id: i64, ids: Vec<i64>) -> Result<Vec<ClaimRow>, Db
     )?;
     conn.rows(
         sql(format!(
-            "SELECT d.id, d.claim, d.attempts, d.profile, e.ulid, t.name AS tenant, e.event_type, \
-             e.subject, e.sequence, e.timestamp_ms, e.data, e.metadata FROM deliveries d \
+            "SELECT d.id, d.tenant_id, d.claim, d.attempts, d.attempts_before, d.order_key, d.profile, \
+             {EVENT_COLUMNS} FROM deliveries d \
              LEFT JOIN events e ON e.id = d.event_id LEFT JOIN tenants t ON t.id = e.tenant_id \
              WHERE d.id {among} ORDER BY d.id"
         ))
@@ -173,27 +203,73 @@ fn own(conn: &mut Conn, node_id: i64, ids: Vec<i64>) -> Result<Vec<ClaimRow>, Db
     )
 }
 
+/// The columns of a [`StoredEvent`], of `events e` and `tenants t`.
+pub(crate) const EVENT_COLUMNS: &str = "e.ulid, t.name AS tenant, e.event_type, e.subject, e.sequence, \
+    e.timestamp_ms, e.data, e.metadata";
+
+/// An event by its row key.
+pub(crate) fn stored_event(
+    conn: &mut Conn,
+    origin: &str,
+    key: i64,
+) -> Result<Option<EventRow>, DbError> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        tenant_id: i64,
+        #[diesel(embed)]
+        event: StoredEvent,
+    }
+    let row: Option<Row> = conn.row(
+        sql(format!(
+            "SELECT e.tenant_id, {EVENT_COLUMNS} FROM events e \
+             LEFT JOIN tenants t ON t.id = e.tenant_id WHERE e.id = ?"
+        ))
+        .bind(key),
+    )?;
+    Ok(row.and_then(|mut row| {
+        let event = row.event.event(origin).ok()?;
+        Some(EventRow {
+            key,
+            tenant_id: row.tenant_id,
+            event: Arc::new(event),
+        })
+    }))
+}
+
+/// Whether something of this subject is pending to this endpoint.
+pub(crate) fn is_pending(
+    conn: &mut Conn,
+    endpoint_id: i64,
+    order_key: i64,
+) -> Result<bool, DbError> {
+    let row: Option<One> = conn.row(
+        sql("SELECT id FROM deliveries WHERE subscription_id = ? AND order_key = ? AND state = 1 LIMIT 1")
+            .bind(endpoint_id)
+            .bind(order_key),
+    )?;
+    Ok(row.is_some())
+}
+
+#[derive(QueryableByName)]
+struct One {
+    #[diesel(sql_type = BigInt)]
+    #[expect(dead_code, reason = "only whether there is a row matters")]
+    id: i64,
+}
+
+/// What follows a SELECT whose rows this transaction alone should change, and that waits for no other.
+pub(crate) fn skip_locked(conn: &Conn) -> &'static str {
+    match conn.backend() {
+        Backend::Sqlite => "",
+        Backend::Postgres => " FOR UPDATE SKIP LOCKED",
+    }
+}
+
 impl ClaimRow {
-    /// The event, moved out of the row; or what is wrong with it.
-    fn event(&mut self, origin: &str) -> Result<(Profile, Event), String> {
-        const GONE: &str = "the event is gone";
-        let ulid = self.ulid.take().ok_or(GONE)?;
-        let ulid =
-            <[u8; 16]>::try_from(ulid).map_err(|_length| "the event's id is not 16 bytes")?;
-        let event_type = self.event_type.take().ok_or(GONE)?;
-        let event = Event {
-            id: EventId::from_bytes(ulid),
-            event_type: EventType::parse(&event_type).map_err(|e| e.to_string())?,
-            timestamp_ms: self.timestamp_ms.ok_or(GONE)?,
-            tenant: self.tenant.take().ok_or("the event's tenant is gone")?,
-            subject: self.subject.take().ok_or(GONE)?,
-            sequence: self.sequence.ok_or(GONE)?,
-            origin: origin.to_owned(),
-            data: object(self.data.take().ok_or(GONE)?)?,
-            metadata: self.metadata.take().map(object).transpose()?,
-        };
+    fn parts(&mut self, origin: &str) -> Result<(Profile, Event), String> {
         let profile = Profile::from_db(self.profile).map_err(|e| e.to_string())?;
-        Ok((profile, event))
+        Ok((profile, self.event.event(origin)?))
     }
 
     fn unsendable(&self, cause: String, now_ms: i64) -> Ended {
@@ -206,7 +282,30 @@ impl ClaimRow {
             duration_ms: 0,
             outcome: Outcome::unsendable(cause),
             next: Next::Dead,
+            about: None,
         }
+    }
+}
+
+impl StoredEvent {
+    /// The event, moved out of the row; or what is wrong with it.
+    pub(crate) fn event(&mut self, origin: &str) -> Result<Event, String> {
+        const GONE: &str = "the event is gone";
+        let ulid = self.ulid.take().ok_or(GONE)?;
+        let ulid =
+            <[u8; 16]>::try_from(ulid).map_err(|_length| "the event's id is not 16 bytes")?;
+        let event_type = self.event_type.take().ok_or(GONE)?;
+        Ok(Event {
+            id: EventId::from_bytes(ulid),
+            event_type: EventType::parse(&event_type).map_err(|e| e.to_string())?,
+            timestamp_ms: self.timestamp_ms.ok_or(GONE)?,
+            tenant: self.tenant.take().ok_or("the event's tenant is gone")?,
+            subject: self.subject.take().ok_or(GONE)?,
+            sequence: self.sequence.ok_or(GONE)?,
+            origin: origin.to_owned(),
+            data: object(self.data.take().ok_or(GONE)?)?,
+            metadata: self.metadata.take().map(object).transpose()?,
+        })
     }
 }
 
@@ -226,7 +325,7 @@ fn next_due(conn: &mut Conn, endpoint_id: i64) -> Result<Option<i64>, DbError> {
     Ok(row.map(|row| row.due_at_ms))
 }
 
-#[derive(diesel::QueryableByName)]
+#[derive(QueryableByName)]
 struct EndpointDue {
     #[diesel(sql_type = BigInt)]
     id: i64,
@@ -260,7 +359,7 @@ pub(crate) fn release(conn: &mut Conn, owner: i64, held: &[(i64, i64)]) -> Resul
     Ok(())
 }
 
-#[derive(diesel::QueryableByName)]
+#[derive(QueryableByName)]
 struct OwnedRow {
     #[diesel(sql_type = BigInt)]
     id: i64,

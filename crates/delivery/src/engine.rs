@@ -13,24 +13,20 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::watch;
 
 use crate::address::{AddressPolicy, NetworkError};
-use crate::dispatcher::{self, Context, Inbox};
-use crate::endpoint::{SubscriptionError, SubscriptionSettings};
+use crate::dispatcher::{self, Context, InFlightMax, Inbox};
+use crate::endpoint::{Checked, SubscriptionSettings};
 use crate::finish::Finish;
 use crate::keys::RowKeys;
+use crate::metrics::{Metrics, MetricsSnapshot};
 use crate::node::{self, Node};
 use crate::publish::{Inner, Publisher};
-use crate::registry::{Registry, check_all};
+use crate::registry::{Registry, Tenant, check_all};
 use crate::settings::DeliverySettings;
 use crate::slots::Slots;
+use crate::subscription::SubscriptionError;
+use crate::subscriptions::Subscriptions;
 use crate::transport::{HttpTransport, Transport};
 use crate::vault::Vault;
-
-/// Whose events they are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tenant {
-    pub id: i64,
-    pub name: Arc<str>,
-}
 
 /// Why the engine did not start.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +63,8 @@ impl From<WriteError<std::convert::Infallible>> for EngineError {
 /// The running engine.
 pub struct Engine {
     publisher: Publisher,
+    subscriptions: Subscriptions,
+    writer: Writer,
     tenant: Tenant,
     stop: watch::Sender<Option<Duration>>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -112,7 +110,6 @@ impl Engine {
         settings: &DeliverySettings,
         subscriptions: Vec<SubscriptionSettings>,
     ) -> Result<Self, EngineError> {
-        crate::schedule::RetrySchedule::parse(&settings.retry_schedule)?;
         let policy = AddressPolicy::new(&settings.allow_networks)?;
         let transport = Arc::new(HttpTransport::new(policy, settings)?);
         Self::start_with(database, writer, vault, settings, subscriptions, transport).await
@@ -130,7 +127,9 @@ impl Engine {
         subscriptions: Vec<SubscriptionSettings>,
         transport: Arc<dyn Transport>,
     ) -> Result<Self, EngineError> {
-        let wanted = check_all(subscriptions, settings)
+        crate::schedule::RetrySchedule::parse(&settings.retry_schedule)?;
+        let policy = AddressPolicy::new(&settings.allow_networks)?;
+        let wanted = check_all(subscriptions)
             .map_err(|(name, cause)| EngineError::Subscription { name, cause })?;
         let lock = Arc::new(Mutex::new(database.lock_node(&settings.node_name)?));
         let clock = Arc::new(DatabaseClock::default());
@@ -144,7 +143,7 @@ impl Engine {
         let entered = enter(writer, &clock, &node).await?;
         let (inbox, commands) = Inbox::new();
         let inner = Inner {
-            registry: Registry::new(vault),
+            registry: Registry::new(vault, settings.clone()),
             keys: RowKeys::new(entered.number, entered.highest_key),
             slots: Slots::new(
                 settings.queue_deliveries_per_endpoint_max,
@@ -156,27 +155,26 @@ impl Engine {
             origin: entered.origin,
             inbox,
             hands_over: AtomicBool::new(settings.enabled),
+            metrics: Arc::new(Metrics::default()),
         };
         let publisher = Publisher::new(inner, writer);
-        let in_flight_max = settings.attempts_in_flight_per_endpoint_max;
-        configure(
-            writer,
-            &publisher,
-            &entered.tenant,
-            Arc::new(wanted),
-            in_flight_max,
-        )
-        .await?;
+        configure(writer, &publisher, &entered.tenant, Arc::new(wanted)).await?;
+        let days = |days: u32| Duration::from_secs(u64::from(days) * 24 * 3_600);
         let context = Context {
             publisher: publisher.clone(),
             database: database.clone(),
             clock,
             writer: writer.clone(),
-            finish: writer.register(Finish),
+            finish: writer.register(Finish(Arc::clone(&publisher.inner))),
             transport,
             retry_jitter: settings.retry_jitter,
             retry_after_max: Duration::from_secs(settings.retry_after_seconds_max.into()),
-            in_flight_max: settings.attempts_in_flight_max.max(1),
+            delivery_age_max: days(settings.delivery_age_days_max),
+            retention: days(settings.retention_days),
+            in_flight_max: InFlightMax {
+                all: settings.attempts_in_flight_max.max(1),
+                tenant: settings.attempts_in_flight_per_tenant_max.max(1),
+            },
             enabled: settings.enabled,
             node,
             lock: Arc::clone(&lock),
@@ -186,6 +184,8 @@ impl Engine {
         let (stop, stopped) = watch::channel(None);
         let thread = dispatcher::spawn(Arc::new(context), commands, stopped)?;
         Ok(Self {
+            subscriptions: Subscriptions::new(&publisher, writer, policy),
+            writer: writer.clone(),
             publisher,
             tenant: entered.tenant,
             stop,
@@ -197,6 +197,16 @@ impl Engine {
     /// Publishes in the caller's transactions.
     pub fn publisher(&self) -> &Publisher {
         &self.publisher
+    }
+
+    /// Manages subscriptions.
+    pub fn subscriptions(&self) -> &Subscriptions {
+        &self.subscriptions
+    }
+
+    /// Everything counted since the start, and how things stand now.
+    pub fn metrics(&self) -> MetricsSnapshot {
+        self.publisher.inner.metrics.snapshot(self.writer.stats())
     }
 
     /// The one tenant of a single-tenant install.
@@ -290,15 +300,14 @@ async fn configure(
     writer: &Writer,
     publisher: &Publisher,
     tenant: &Tenant,
-    wanted: Arc<Vec<(SubscriptionSettings, crate::endpoint::Checked)>>,
-    in_flight_max: usize,
+    wanted: Arc<Vec<(SubscriptionSettings, Checked)>>,
 ) -> Result<(), EngineError> {
     let (publisher, tenant_id) = (publisher.clone(), tenant.id);
     let job = move |tx: &mut db::Tx<'_>| {
         let inner = &publisher.inner;
         let now_ms = inner.clock.now_ms();
         let registry = &inner.registry;
-        registry.configure(tx.conn(), tenant_id, &wanted, in_flight_max, now_ms)?;
+        registry.configure(tx.conn(), tenant_id, &wanted, now_ms)?;
         registry.current(tx.conn(), now_ms)?;
         Ok::<_, TxError<std::convert::Infallible>>(())
     };

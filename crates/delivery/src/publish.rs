@@ -1,27 +1,27 @@
-//! Publishing: the event, its place in its subject's order and one delivery for each endpoint that asked
-//! for it, all in the caller's transaction. After the commit the deliveries go straight to the dispatcher.
+//! Publishing as its callers see it: in the caller's own transaction, or handed in and answered after the
+//! commit. What is refused is refused before anything is written.
 
 use std::convert::Infallible;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
-use contract::{DefaultSubject, Event, EventId, EventType, JsonObject, default_subject};
-use db::{Clock, Conn, DbError, Lane, SetJob, Submission, Submitter, Tx, WriteError, Writer};
-use ring::rand::{SecureRandom, SystemRandom};
+use contract::{EventId, EventType, JsonObject, SUBJECT_BYTES_MAX};
+use db::{Clock, DbError, Lane, SetJob, Submission, Submitter, Tx, WriteError, Writer};
+use ring::rand::SystemRandom;
 
-use crate::dispatcher::{Command, Inbox, Work};
-use crate::endpoint::Endpoint;
-use crate::engine::Tenant;
+use crate::dispatcher::Inbox;
+use crate::event_types::Checked;
+use crate::fan_out::Prepared;
+use crate::idempotency::{self, Decision, Idempotency};
 use crate::keys::RowKeys;
-use crate::publish_rows::{
-    DeliveryRow, EventRow, insert_deliveries, insert_events, next_sequences,
-};
-use crate::registry::Registry;
+use crate::metrics::Metrics;
+use crate::registry::{Registry, Tenant};
 use crate::slots::Slots;
 
 /// What an event holds in memory beyond its data.
 const EVENT_BYTES: usize = 512;
+/// Longest `Idempotency-Key`, bytes.
+const KEY_BYTES_MAX: usize = 255;
 
 /// An event as a publisher gives it.
 #[derive(Debug, Clone)]
@@ -33,6 +33,7 @@ pub struct NewEvent {
     /// When it happened, Unix milliseconds.
     pub timestamp_ms: i64,
     pub data: JsonObject,
+    /// Its member `traceparent` (W3C Trace Context), if it is one, goes along as a header.
     pub metadata: Option<JsonObject>,
 }
 
@@ -45,11 +46,58 @@ pub struct Published {
     pub deliveries: usize,
 }
 
+/// An event from outside, with what makes asking again safe.
+#[derive(Debug, Clone)]
+pub struct PublishRequest {
+    pub event: NewEvent,
+    /// The publisher's own id: the same event again is answered, another one under it refused.
+    pub id: Option<EventId>,
+    /// For 24 hours the same request under it is answered with the first one's event.
+    pub idempotency_key: Option<String>,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    pub published: Published,
+    /// It had been published before; nothing was done now.
+    pub repeated: bool,
+    /// How the data departs from its type's schema, where that is only warned of.
+    pub warnings: Vec<String>,
+}
+
+/// Why a request was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PublishRefusal {
+    #[error(
+        "data and metadata have {bytes} bytes, more than ingest.delivery.event_bytes_max ({max})"
+    )]
+    TooLarge { bytes: usize, max: usize },
+    #[error(
+        "subject: 1 to {SUBJECT_BYTES_MAX} bytes, as in invoice/inv_123, without control characters"
+    )]
+    Subject,
+    #[error("type: {0} is published by the engine itself")]
+    Reserved(EventType),
+    #[error("data: it departs from the schema of {event_type}: {}", errors.join("; "))]
+    Schema {
+        event_type: EventType,
+        errors: Vec<String>,
+    },
+    #[error("Idempotency-Key: 1 to {KEY_BYTES_MAX} visible characters")]
+    Key,
+    #[error("Idempotency-Key: it was used for another request within 24 hours")]
+    KeyTaken,
+    #[error("id: another event has it")]
+    IdTaken,
+}
+
 /// Publishes events. Clones share it.
 #[derive(Clone)]
 pub struct Publisher {
     pub(crate) inner: Arc<Inner>,
-    set: Submitter<PublishSet>,
+    set: Submitter<PublishSet<false>>,
+    bulk: Submitter<PublishSet<true>>,
 }
 
 pub(crate) struct Inner {
@@ -63,32 +111,34 @@ pub(crate) struct Inner {
     pub(crate) inbox: Inbox,
     /// Whether what is published goes straight to the dispatcher; false when delivery is off or stopping.
     pub(crate) hands_over: AtomicBool,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
-/// An event with what is known of it before its transaction: the same in every run.
-pub(crate) struct Prepared {
-    id: EventId,
-    subject: DefaultSubject,
-    new: NewEvent,
+/// What one submission holds.
+pub(crate) struct Item {
+    prepared: Prepared,
+    idempotency: Option<Idempotency>,
 }
 
 /// Publishes all waiting events with a few statements.
-pub(crate) struct PublishSet(Arc<Inner>);
+pub(crate) struct PublishSet<const BULK: bool>(Arc<Inner>);
 
 impl Publisher {
     pub(crate) fn new(inner: Inner, writer: &Writer) -> Self {
         let inner = Arc::new(inner);
         let set = writer.register(PublishSet(Arc::clone(&inner)));
-        Self { inner, set }
+        let bulk = writer.register(PublishSet(Arc::clone(&inner)));
+        Self { inner, set, bulk }
     }
 
-    /// Records the event and what is owed because of it, in the caller's transaction.
+    /// Records the event and what is owed because of it, in the caller's transaction. For events of our own
+    /// making: neither size nor schema is looked at.
     ///
     /// # Errors
     /// [`DbError`]: pass it on, the transaction is lost.
     pub fn publish(&self, tx: &mut Tx<'_>, new: NewEvent) -> Result<Published, DbError> {
-        let prepared = self.inner.prepare(new)?;
-        let mut published = self.inner.publish(tx, &[prepared])?;
+        let prepared = self.inner.prepare(new, None)?;
+        let mut published = self.inner.publish(tx, &[&prepared])?;
         let only = published.pop();
         only.ok_or_else(|| DbError::defect("one event is published as one"))
     }
@@ -99,17 +149,62 @@ impl Publisher {
     /// # Errors
     /// [`WriteError`] when it was not recorded, or may not have been.
     pub async fn submit(&self, new: NewEvent) -> Result<Published, WriteError<Infallible>> {
-        let prepared = self
-            .inner
-            .prepare(new)
-            .map_err(|error| WriteError::Failed(error.message))?;
-        let submission = Submission {
-            tenant: prepared.new.tenant.id,
-            key: prepared.key(),
-            bytes: memory_bytes(prepared.new.data.as_str().len()),
-            item: prepared,
+        let prepared = self.prepared(new, None)?;
+        let item = Item {
+            prepared,
+            idempotency: None,
         };
-        self.set.submit(submission).await
+        match self.set.submit(item.submission()).await? {
+            Ok((published, _)) => Ok(published),
+            Err(refusal) => Err(WriteError::Failed(refusal.to_string())),
+        }
+    }
+
+    /// Publishes what somebody outside wants published, after checking it.
+    ///
+    /// # Errors
+    /// [`WriteError::Refused`] with the reason; the others when it was not recorded, or may not have been.
+    pub async fn accept(
+        &self,
+        request: PublishRequest,
+    ) -> Result<Accepted, WriteError<PublishRefusal>> {
+        self.accept_in(&self.set, request).await
+    }
+
+    /// Publishes many, each accepted or refused by itself, answered in order. Takes a quarter of the writer's
+    /// room at most, so that a batch never holds up others.
+    pub async fn accept_all(
+        &self,
+        requests: Vec<PublishRequest>,
+    ) -> Vec<Result<Accepted, WriteError<PublishRefusal>>> {
+        let each = requests.into_iter();
+        let each = each.map(|request| self.accept_in(&self.bulk, request));
+        futures_util::future::join_all(each).await
+    }
+
+    async fn accept_in<const BULK: bool>(
+        &self,
+        set: &Submitter<PublishSet<BULK>>,
+        request: PublishRequest,
+    ) -> Result<Accepted, WriteError<PublishRefusal>> {
+        let warnings = self.inner.check(&request).map_err(WriteError::Refused)?;
+        let idempotency = Idempotency::of(&request);
+        let item = Item {
+            prepared: self.prepared(request.event, request.id)?,
+            idempotency,
+        };
+        let written = set.submit(item.submission()).await.map_err(widen)?;
+        let (published, repeated) = written.map_err(WriteError::Refused)?;
+        Ok(Accepted {
+            published,
+            repeated,
+            warnings,
+        })
+    }
+
+    fn prepared<E>(&self, new: NewEvent, id: Option<EventId>) -> Result<Prepared, WriteError<E>> {
+        let prepared = self.inner.prepare(new, id);
+        prepared.map_err(|error| WriteError::Failed(error.message))
     }
 
     /// The random id of this database, part of every event.
@@ -118,14 +213,65 @@ impl Publisher {
     }
 }
 
-impl SetJob for PublishSet {
-    type Item = Prepared;
-    type Output = Published;
-    const RANK: u8 = 10;
-    const LANE: Lane = Lane::Interactive;
+/// A set job refuses by what it answers, never by this.
+pub(crate) fn widen<E>(error: WriteError<Infallible>) -> WriteError<E> {
+    match error {
+        WriteError::Busy => WriteError::Busy,
+        WriteError::Unavailable(cause) => WriteError::Unavailable(cause),
+        WriteError::OutcomeUnknown(cause) => WriteError::OutcomeUnknown(cause),
+        WriteError::Failed(cause) => WriteError::Failed(cause),
+        WriteError::Refused(never) => match never {},
+    }
+}
 
-    fn run(&self, tx: &mut Tx<'_>, items: &mut [Prepared]) -> Result<Vec<Published>, DbError> {
-        self.0.publish(tx, items)
+impl Item {
+    fn submission(self) -> Submission<Self> {
+        Submission {
+            tenant: self.prepared.tenant_id(),
+            key: self.prepared.order_key().unsigned_abs(),
+            bytes: memory_bytes(self.prepared.data_bytes()),
+            item: self,
+        }
+    }
+}
+
+impl<const BULK: bool> SetJob for PublishSet<BULK> {
+    type Item = Item;
+    /// The event, and whether it had been published before.
+    type Output = Result<(Published, bool), PublishRefusal>;
+    const RANK: u8 = 10;
+    const LANE: Lane = if BULK { Lane::Bulk } else { Lane::Interactive };
+
+    fn run(&self, tx: &mut Tx<'_>, items: &mut [Item]) -> Result<Vec<Self::Output>, DbError> {
+        let now_ms = self.0.clock.now_ms();
+        let asked = items
+            .iter()
+            .map(|item| (&item.prepared, item.idempotency.as_ref()));
+        let decisions = idempotency::decide(tx.conn(), &asked.collect::<Vec<_>>(), now_ms)?;
+        let fresh: Vec<_> = items
+            .iter()
+            .zip(&decisions)
+            .filter(|(_, decision)| matches!(decision, Decision::Publish))
+            .map(|(item, _)| &item.prepared)
+            .collect();
+        let mut published = self.0.publish(tx, &fresh)?.into_iter();
+        let mut answers: Vec<Self::Output> = Vec::with_capacity(items.len());
+        for decision in decisions {
+            let answer = match decision {
+                Decision::Publish => published
+                    .next()
+                    .map(|published| Ok((published, false)))
+                    .ok_or_else(|| DbError::defect("an event was not published"))?,
+                Decision::Known(published) => Ok((published, true)),
+                Decision::SameAs(index) => match answers.get(index) {
+                    Some(Ok((published, _))) => Ok((published.clone(), true)),
+                    _ => Err(PublishRefusal::KeyTaken),
+                },
+                Decision::Refuse(refusal) => Err(refusal),
+            };
+            answers.push(answer);
+        }
+        Ok(answers)
     }
 }
 
@@ -134,137 +280,41 @@ pub(crate) fn memory_bytes(data_bytes: usize) -> usize {
     EVENT_BYTES + data_bytes
 }
 
-impl Prepared {
-    fn subject(&self) -> &str {
-        match &self.subject {
-            DefaultSubject::Counted(subject) | DefaultSubject::Single(subject) => subject,
-        }
-    }
-
-    /// Events of one subject are written in the order in which they came.
-    fn key(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        (self.new.tenant.id, self.subject()).hash(&mut hasher);
-        hasher.finish()
-    }
-}
-
 impl Inner {
-    /// Gives the event its id and its subject.
-    fn prepare(&self, new: NewEvent) -> Result<Prepared, DbError> {
-        let mut random = [0; 10];
-        self.random
-            .fill(&mut random)
-            .map_err(|_unspecified| DbError::defect("the system gives no randomness"))?;
-        let ms = u64::try_from(self.clock.now_ms()).unwrap_or_default();
-        let id = EventId::new(ms, random);
-        let subject = match &new.subject {
-            Some(subject) => DefaultSubject::Counted(subject.clone()),
-            None => default_subject(&new.event_type, &new.data, id),
-        };
-        Ok(Prepared { id, subject, new })
-    }
-
-    fn publish(&self, tx: &mut Tx<'_>, items: &[Prepared]) -> Result<Vec<Published>, DbError> {
-        let now_ms = self.clock.now_ms();
-        let conn = tx.conn();
-        let events = self.number(conn, items, now_ms)?;
-        insert_events(conn, &events)?;
-        let endpoints = self.registry.current(conn, now_ms)?;
-        let mut published = Vec::with_capacity(events.len());
-        let (mut rows, mut commands) = (Vec::new(), Vec::new());
-        for event in &events {
-            let owed = rows.len();
-            for endpoint in endpoints.of_tenant(event.tenant_id) {
-                let event_type = &event.event.event_type;
-                if endpoint.wants(event_type) && endpoint.profile.carries(event_type) {
-                    let (row, command) = self.owe(event, endpoint, now_ms);
-                    rows.push(row);
-                    commands.push(command);
-                }
-            }
-            published.push(Published {
-                id: event.event.id,
-                sequence: event.event.sequence,
-                deliveries: rows.len() - owed,
-            });
+    /// Everything that can be said before the database is asked.
+    fn check(&self, request: &PublishRequest) -> Result<Vec<String>, PublishRefusal> {
+        let event = &request.event;
+        let metadata = event.metadata.as_ref().map_or(0, |m| m.as_str().len());
+        let bytes = event.data.as_str().len() + metadata;
+        let max = self.registry.defaults.event_bytes_max;
+        if bytes > max {
+            return Err(PublishRefusal::TooLarge { bytes, max });
         }
-        insert_deliveries(conn, &rows, now_ms)?;
-        let inbox = self.inbox.clone();
-        tx.after_commit(move || commands.into_iter().for_each(|command| inbox.put(command)));
-        Ok(published)
-    }
-
-    /// Gives each event its place in its subject's order.
-    fn number(
-        &self,
-        conn: &mut Conn,
-        items: &[Prepared],
-        now_ms: i64,
-    ) -> Result<Vec<EventRow>, DbError> {
-        let is_counted = |item: &Prepared| matches!(item.subject, DefaultSubject::Counted(_));
-        let counted: Vec<_> = items
-            .iter()
-            .filter(|item| is_counted(item))
-            .map(|item| (item.new.tenant.id, item.subject()))
-            .collect();
-        let mut sequences = next_sequences(conn, &counted)?.into_iter();
-        let number = |item: &Prepared| {
-            let sequence = if is_counted(item) {
-                sequences.next()
-            } else {
-                None
-            };
-            let new = item.new.clone();
-            EventRow {
-                key: self.keys.next(now_ms),
-                tenant_id: new.tenant.id,
-                event: Arc::new(Event {
-                    id: item.id,
-                    event_type: new.event_type,
-                    timestamp_ms: new.timestamp_ms,
-                    tenant: new.tenant.name.to_string(),
-                    subject: item.subject().to_owned(),
-                    sequence: sequence.unwrap_or(1),
-                    origin: self.origin.clone(),
-                    data: new.data,
-                    metadata: new.metadata,
-                }),
-            }
+        let fits = |subject: &String| {
+            (1..=SUBJECT_BYTES_MAX).contains(&subject.len()) && !subject.contains(char::is_control)
         };
-        Ok(items.iter().map(number).collect())
-    }
-
-    /// One delivery: owned when there is room in memory for it, else left for the timer.
-    fn owe(&self, row: &EventRow, endpoint: &Arc<Endpoint>, now_ms: i64) -> (DeliveryRow, Command) {
-        let delivery_id = self.keys.next(now_ms);
-        let bytes = memory_bytes(row.event.data.as_str().len());
-        let hands_over = self.hands_over.load(Ordering::Acquire) && endpoint.is_active;
-        let slot = hands_over
-            .then(|| self.slots.reserve(endpoint.id, bytes))
-            .flatten();
-        let delivery = DeliveryRow {
-            id: delivery_id,
-            event_key: row.key,
-            tenant_id: row.tenant_id,
-            endpoint: Arc::clone(endpoint),
-            owner: slot.is_some().then_some(self.node_id),
+        if !event.subject.as_ref().is_none_or(fits) {
+            return Err(PublishRefusal::Subject);
+        }
+        let event_type = &event.event_type;
+        if contract::is_operational(event_type) || *event_type == EventType::PROBE {
+            return Err(PublishRefusal::Reserved(event_type.clone()));
+        }
+        let usable = |key: &String| {
+            (1..=KEY_BYTES_MAX).contains(&key.len())
+                && key.bytes().all(|b| (b' '..=b'~').contains(&b))
         };
-        let command = match slot {
-            Some(slot) => Command::Work(Work {
-                delivery_id,
-                claim: 1,
-                attempts: 0,
-                profile: endpoint.profile,
-                endpoint: Arc::clone(endpoint),
-                event: Arc::clone(&row.event),
-                slot,
+        if !request.idempotency_key.as_ref().is_none_or(usable) {
+            return Err(PublishRefusal::Key);
+        }
+        let types = &self.registry.cached().types;
+        match types.check(event.tenant.id, event_type, &event.data) {
+            Checked::Fits => Ok(Vec::new()),
+            Checked::Warned(warnings) => Ok(warnings),
+            Checked::Refused(errors) => Err(PublishRefusal::Schema {
+                event_type: event_type.clone(),
+                errors,
             }),
-            None => Command::Waiting {
-                endpoint_id: endpoint.id,
-                due_at_ms: now_ms,
-            },
-        };
-        (delivery, command)
+        }
     }
 }

@@ -20,13 +20,16 @@ pub(crate) struct EventRow {
     pub(crate) event: Arc<Event>,
 }
 
-/// A delivery about to be owed, due at once.
+/// A delivery about to be owed.
 pub(crate) struct DeliveryRow {
     pub(crate) id: i64,
     pub(crate) event_key: i64,
     pub(crate) tenant_id: i64,
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) owner: Option<i64>,
+    pub(crate) due_at_ms: i64,
+    /// The subject's hash and the event's place in it, for endpoints that want order.
+    pub(crate) order: Option<(i64, i64)>,
 }
 
 #[derive(diesel::QueryableByName)]
@@ -159,25 +162,23 @@ fn metadata(event: &Event) -> Option<&[u8]> {
 }
 
 /// A delivery that is owned counts its first claim.
-pub(crate) fn insert_deliveries(
-    conn: &mut Conn,
-    rows: &[DeliveryRow],
-    now_ms: i64,
-) -> Result<(), DbError> {
+pub(crate) fn insert_deliveries(conn: &mut Conn, rows: &[DeliveryRow]) -> Result<(), DbError> {
     const INTO: &str = "INSERT INTO deliveries (id, event_id, subscription_id, tenant_id, profile, \
-        due_at_ms, owner, claim, state)";
+        due_at_ms, owner, claim, order_key, order_sequence, state)";
     if conn.backend() == Backend::Sqlite {
         for row in rows {
             conn.execute(
-                sql(format!("{INTO} VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)"))
+                sql(format!("{INTO} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)"))
                     .bind(row.id)
                     .bind(row.event_key)
                     .bind(row.endpoint.id)
                     .bind(row.tenant_id)
                     .bind(row.endpoint.profile.to_db())
-                    .bind(now_ms)
+                    .bind(row.due_at_ms)
                     .bind(row.owner)
-                    .bind(row.owner.is_some()),
+                    .bind(row.owner.is_some())
+                    .bind(row.order.map(|(key, _)| key))
+                    .bind(row.order.map(|(_, sequence)| sequence)),
             )?;
         }
         return Ok(());
@@ -188,16 +189,18 @@ pub(crate) fn insert_deliveries(
     conn.execute(
         sql(format!(
             "{INTO} SELECT *, 1 FROM unnest(?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[], \
-             ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[])"
+             ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[])"
         ))
         .bind(ints(rows, |row| Some(row.id)))
         .bind(ints(rows, |row| Some(row.event_key)))
         .bind(ints(rows, |row| Some(row.endpoint.id)))
         .bind(ints(rows, |row| Some(row.tenant_id)))
         .bind(ints(rows, |row| Some(row.endpoint.profile.to_db().into())))
-        .bind(ints(rows, |_| Some(now_ms)))
+        .bind(ints(rows, |row| Some(row.due_at_ms)))
         .bind(ints(rows, |row| row.owner))
-        .bind(ints(rows, |row| Some(row.owner.is_some().into()))),
+        .bind(ints(rows, |row| Some(row.owner.is_some().into())))
+        .bind(ints(rows, |row| row.order.map(|(key, _)| key)))
+        .bind(ints(rows, |row| row.order.map(|(_, sequence)| sequence))),
     )?;
     Ok(())
 }

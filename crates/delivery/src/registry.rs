@@ -1,30 +1,34 @@
-//! The subscriptions, stored and cached: every publish asks the database whether the cache is still true.
+//! What is cached of subscriptions and event types: every publish asks the database whether it is still true.
+//! Never serves what another version has replaced to a transaction that has seen the replacement.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
-use contract::{Profile, TypePattern};
 use db::{Conn, DbError, sql};
-use diesel::sql_types::{BigInt, Binary, SmallInt, Text};
+use diesel::sql_types::{BigInt, Text};
 
-use crate::endpoint::{
-    Checked, Endpoint, SubscriptionError, SubscriptionSettings, header_map, parse_url, signer,
-};
-use crate::schedule::RetrySchedule;
+use crate::counts;
+use crate::endpoint::{Checked, Endpoint, SubscriptionSettings};
+use crate::event_types::{self, TypeRules};
+use crate::settings::DeliverySettings;
+use crate::subscription_rows::{self as rows, ACTIVE, COLUMNS, DELETED, PAUSED, Row};
 use crate::vault::Vault;
 
-const ACTIVE: i16 = 1;
-const PAUSED: i16 = 2;
-const DELETED: i16 = 4;
-const KIND_HMAC: i64 = 1;
+/// Whose events they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tenant {
+    pub id: i64,
+    pub name: Arc<str>,
+}
 
-/// All endpoints that may still be sent to, as of one version.
+/// All endpoints that may still be sent to, and all rules for event types, as of one version.
 #[derive(Debug, Default)]
 pub(crate) struct Snapshot {
-    version: i64,
+    pub(crate) version: i64,
     endpoints: HashMap<i64, Arc<Endpoint>>,
     by_tenant: HashMap<i64, Vec<Arc<Endpoint>>>,
+    tenants: HashMap<i64, Tenant>,
+    pub(crate) types: TypeRules,
 }
 
 impl Snapshot {
@@ -32,14 +36,20 @@ impl Snapshot {
         self.endpoints.get(&id)
     }
 
+    /// In the order of their ids.
     pub(crate) fn of_tenant(&self, tenant_id: i64) -> &[Arc<Endpoint>] {
         self.by_tenant.get(&tenant_id).map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn tenant(&self, tenant_id: i64) -> Option<&Tenant> {
+        self.tenants.get(&tenant_id)
     }
 }
 
 /// The cache.
 pub(crate) struct Registry {
-    vault: Vault,
+    pub(crate) vault: Vault,
+    pub(crate) defaults: DeliverySettings,
     current: RwLock<Arc<Snapshot>>,
 }
 
@@ -50,51 +60,18 @@ struct Version {
 }
 
 #[derive(diesel::QueryableByName)]
-struct Row {
+struct Named {
     #[diesel(sql_type = BigInt)]
     id: i64,
     #[diesel(sql_type = Text)]
-    uuid: String,
-    #[diesel(sql_type = BigInt)]
-    tenant_id: i64,
-    #[diesel(sql_type = Text)]
-    url: String,
-    #[diesel(sql_type = Text)]
-    event_types: String,
-    #[diesel(sql_type = SmallInt)]
-    profile: i16,
-    #[diesel(sql_type = SmallInt)]
-    state: i16,
-    #[diesel(sql_type = BigInt)]
-    timeout_ms: i64,
-    #[diesel(sql_type = Text)]
-    retry_waits_ms: String,
-    #[diesel(sql_type = SmallInt)]
-    retry_client_errors: i16,
-    #[diesel(sql_type = BigInt)]
-    in_flight_max: i64,
-    #[diesel(sql_type = Text)]
-    headers: String,
-}
-
-#[derive(diesel::QueryableByName)]
-struct Sealed {
-    #[diesel(sql_type = Binary)]
-    sealed: Vec<u8>,
-}
-
-#[derive(diesel::QueryableByName)]
-struct Configured {
-    #[diesel(sql_type = BigInt)]
-    id: i64,
-    #[diesel(sql_type = Text)]
-    config_name: String,
+    name: String,
 }
 
 impl Registry {
-    pub(crate) fn new(vault: Vault) -> Self {
+    pub(crate) fn new(vault: Vault, defaults: DeliverySettings) -> Self {
         Self {
             vault,
+            defaults,
             current: RwLock::default(),
         }
     }
@@ -104,7 +81,7 @@ impl Registry {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What is true in this transaction; reads the subscriptions again only when their version moved.
+    /// What is true in this transaction; reads it again only when the version moved.
     pub(crate) fn current(&self, conn: &mut Conn, now_ms: i64) -> Result<Arc<Snapshot>, DbError> {
         let version: Version = conn.one(sql(
             "SELECT version FROM subscriptions_version WHERE id = 1",
@@ -113,7 +90,7 @@ impl Registry {
         if cached.version == version.version {
             return Ok(cached);
         }
-        let fresh = Arc::new(self.load(conn, version.version, now_ms)?);
+        let fresh = Arc::new(self.load(conn, version.version, &cached, now_ms)?);
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         // A slow reader must not put back what a faster one has found outdated.
         if fresh.version > current.version {
@@ -122,77 +99,49 @@ impl Registry {
         Ok(fresh)
     }
 
-    fn load(&self, conn: &mut Conn, version: i64, now_ms: i64) -> Result<Snapshot, DbError> {
-        let rows: Vec<Row> = conn.rows(
-            sql(
-                "SELECT id, uuid, tenant_id, url, event_types, profile, state, timeout_ms, \
-                 retry_waits_ms, retry_client_errors, in_flight_max, headers \
-                 FROM subscriptions WHERE state IN (?, ?) ORDER BY id",
-            )
+    /// What has not changed since `known` is taken from there.
+    fn load(
+        &self,
+        conn: &mut Conn,
+        version: i64,
+        known: &Snapshot,
+        now_ms: i64,
+    ) -> Result<Snapshot, DbError> {
+        let mut snapshot = Snapshot {
+            version,
+            types: event_types::load(conn, &known.types)?,
+            ..Snapshot::default()
+        };
+        let tenants: Vec<Named> = conn.rows(sql("SELECT id, name FROM tenants"))?;
+        for Named { id, name } in tenants {
+            let name = name.into();
+            snapshot.tenants.insert(id, Tenant { id, name });
+        }
+        let stored: Vec<Row> = conn.rows(
+            sql(format!(
+                "SELECT {COLUMNS} FROM subscriptions WHERE state IN (?, ?) ORDER BY id"
+            ))
             .bind(ACTIVE)
             .bind(PAUSED),
         )?;
-        let mut snapshot = Snapshot {
-            version,
-            ..Snapshot::default()
-        };
-        for row in rows {
-            let sealed: Vec<Sealed> = conn.rows(
-                sql("SELECT sealed FROM secrets WHERE subscription_id = ? \
-                     AND (expires_at_ms IS NULL OR expires_at_ms > ?) ORDER BY id DESC")
-                .bind(row.id)
-                .bind(now_ms),
-            )?;
-            let uuid = row.uuid.clone();
-            match self.endpoint(row, &sealed) {
-                Ok(endpoint) => {
-                    let endpoint = Arc::new(endpoint);
-                    let tenant = snapshot.by_tenant.entry(endpoint.tenant_id).or_default();
-                    tenant.push(Arc::clone(&endpoint));
-                    snapshot.endpoints.insert(endpoint.id, endpoint);
-                }
-                // Its deliveries would be lost in silence if it were left out.
-                Err(cause) => {
-                    return Err(DbError::defect(format!("subscription {uuid}: {cause}")));
-                }
-            }
+        for row in stored {
+            let endpoint = match known.endpoint(row.id) {
+                Some(same) if same.version == row.version => Arc::clone(same),
+                _ => Arc::new(self.endpoint(conn, row, now_ms)?),
+            };
+            let tenant = snapshot.by_tenant.entry(endpoint.tenant_id).or_default();
+            tenant.push(Arc::clone(&endpoint));
+            snapshot.endpoints.insert(endpoint.id, endpoint);
         }
         Ok(snapshot)
     }
 
-    fn endpoint(&self, row: Row, sealed: &[Sealed]) -> Result<Endpoint, String> {
-        let text = |cause: &dyn std::fmt::Display| cause.to_string();
-        let secrets: Vec<String> = sealed
-            .iter()
-            .map(|secret| self.vault.open(row.id, &secret.sealed))
-            .collect::<Result<_, _>>()
-            .map_err(|e| text(&e))?;
-        let patterns: Vec<String> = serde_json::from_str(&row.event_types).map_err(|e| text(&e))?;
-        let waits: Vec<u64> = serde_json::from_str(&row.retry_waits_ms).map_err(|e| text(&e))?;
-        let headers: BTreeMap<String, String> =
-            serde_json::from_str(&row.headers).map_err(|e| text(&e))?;
-        Ok(Endpoint {
-            id: row.id,
-            uuid: row.uuid,
-            tenant_id: row.tenant_id,
-            url: parse_url(&row.url).map_err(|e| text(&e))?,
-            patterns: patterns
-                .iter()
-                .map(|pattern| TypePattern::parse(pattern))
-                .collect::<Result<_, _>>()
-                .map_err(|e| text(&e))?,
-            profile: Profile::from_db(row.profile).map_err(|e| text(&e))?,
-            is_active: row.state == ACTIVE,
-            timeout: Duration::from_millis(row.timeout_ms.unsigned_abs()),
-            schedule: RetrySchedule::explicit(
-                waits.into_iter().map(Duration::from_millis).collect(),
-            )
-            .map_err(|e| text(&e))?,
-            retry_client_errors: row.retry_client_errors == 1,
-            in_flight_max: usize::try_from(row.in_flight_max).unwrap_or(1),
-            headers: header_map(&headers).map_err(|e| text(&e))?,
-            signer: signer(&secrets).map_err(|e| text(&e))?,
-        })
+    /// One that cannot be read is an error: left out, its deliveries would be lost in silence.
+    fn endpoint(&self, conn: &mut Conn, row: Row, now_ms: i64) -> Result<Endpoint, DbError> {
+        let uuid = row.uuid.clone();
+        let keys = rows::live_keys(conn, &self.vault, row.id, now_ms)?;
+        Endpoint::of(row.open(&self.vault)?, keys, &self.defaults)
+            .map_err(|cause| DbError::defect(format!("subscription {uuid}: {cause}")))
     }
 
     /// Makes the stored subscriptions of a tenant that come from the configuration equal to it: new ones
@@ -202,72 +151,61 @@ impl Registry {
         conn: &mut Conn,
         tenant_id: i64,
         wanted: &[(SubscriptionSettings, Checked)],
-        in_flight_max: usize,
         now_ms: i64,
     ) -> Result<(), DbError> {
-        let stored: Vec<Configured> = conn.rows(
-            sql("SELECT id, config_name FROM subscriptions \
+        rows::raise_version(conn)?;
+        let stored: Vec<Named> = conn.rows(
+            sql("SELECT id, config_name AS name FROM subscriptions \
                  WHERE tenant_id = ? AND config_name IS NOT NULL AND state <> ?")
             .bind(tenant_id)
             .bind(DELETED),
         )?;
-        let mut stored: HashMap<String, i64> = stored
-            .into_iter()
-            .map(|row| (row.config_name, row.id))
-            .collect();
+        let mut stored: HashMap<String, i64> =
+            stored.into_iter().map(|row| (row.name, row.id)).collect();
         for (settings, checked) in wanted {
-            let known = stored.remove(&settings.name);
-            let values = Values::of(settings, checked, in_flight_max)?;
-            let id = values.store(conn, tenant_id, known, now_ms)?;
-            self.replace_secrets(conn, id, &settings.secrets, now_ms)?;
+            let key = match stored.remove(&settings.name) {
+                Some(key) => key,
+                None => rows::insert(conn, tenant_id, Some(&settings.name), now_ms)?,
+            };
+            rows::store(conn, &self.vault, key, &checked.fields, now_ms)?;
+            let state = if settings.is_active { ACTIVE } else { PAUSED };
+            rows::set_state(conn, key, state, None, now_ms)?;
+            conn.execute(sql("DELETE FROM secrets WHERE subscription_id = ?").bind(key))?;
+            for secret in checked.keys.iter().rev() {
+                rows::add_key(conn, &self.vault, key, secret, now_ms)?;
+            }
         }
-        for id in stored.into_values() {
-            retire(conn, id, now_ms)?;
+        for key in stored.into_values() {
+            retire(conn, key, now_ms)?;
         }
-        bury(conn, now_ms)?;
-        conn.execute(sql(
-            "UPDATE subscriptions_version SET version = version + 1 WHERE id = 1",
-        ))?;
-        Ok(())
-    }
-
-    fn replace_secrets(
-        &self,
-        conn: &mut Conn,
-        id: i64,
-        secrets: &[String],
-        now_ms: i64,
-    ) -> Result<(), DbError> {
-        conn.execute(sql("DELETE FROM secrets WHERE subscription_id = ?").bind(id))?;
-        // The newest gets the highest id: that is the order in which they are read.
-        for secret in secrets.iter().rev() {
-            let sealed = self
-                .vault
-                .seal(id, secret)
-                .map_err(|e| DbError::defect(e.to_string()))?;
-            conn.execute(
-                sql(
-                    "INSERT INTO secrets (id, subscription_id, kind, sealed, created_at_ms) \
-                     VALUES ((SELECT coalesce(max(id), 0) + 1 FROM secrets), ?, ?, ?, ?)",
-                )
-                .bind(id)
-                .bind(KIND_HMAC)
-                .bind(sealed)
-                .bind(now_ms),
-            )?;
-        }
-        Ok(())
+        bury(conn, now_ms)
     }
 }
 
+/// Checks what the configuration says before anything is stored.
+pub(crate) fn check_all(
+    subscriptions: Vec<SubscriptionSettings>,
+) -> Result<Vec<(SubscriptionSettings, Checked)>, (String, crate::subscription::SubscriptionError)>
+{
+    subscriptions
+        .into_iter()
+        .map(|settings| match settings.check() {
+            Ok(checked) => Ok((settings, checked)),
+            Err(error) => Err((settings.name, error)),
+        })
+        .collect()
+}
+
 /// Deletes a subscription; what is under way to it comes too late to count.
-fn retire(conn: &mut Conn, id: i64, now_ms: i64) -> Result<(), DbError> {
-    conn.execute(
-        sql("UPDATE subscriptions SET state = ?, updated_at_ms = ? WHERE id = ?")
-            .bind(DELETED)
-            .bind(now_ms)
-            .bind(id),
-    )?;
+pub(crate) fn retire(conn: &mut Conn, id: i64, now_ms: i64) -> Result<(), DbError> {
+    rows::set_state(conn, id, DELETED, None, now_ms)?;
+    conn.execute(sql("DELETE FROM secrets WHERE subscription_id = ?").bind(id))?;
+    conn.execute(sql("DELETE FROM endpoint_health WHERE subscription_id = ?").bind(id))?;
+    release(conn, id)
+}
+
+/// Takes an endpoint's deliveries from whoever holds them.
+pub(crate) fn release(conn: &mut Conn, id: i64) -> Result<(), DbError> {
     conn.execute(
         sql("UPDATE deliveries SET owner = NULL WHERE subscription_id = ? AND owner IS NOT NULL")
             .bind(id),
@@ -278,115 +216,31 @@ fn retire(conn: &mut Conn, id: i64, now_ms: i64) -> Result<(), DbError> {
 /// What is owed to an endpoint that is gone can never be delivered: it is dead. Run again and again, because
 /// another node may have published while the subscription was being deleted.
 pub(crate) fn bury(conn: &mut Conn, now_ms: i64) -> Result<(), DbError> {
-    let dead = conn.execute(
-        sql("UPDATE deliveries SET state = 3, finished_at_ms = ? WHERE state = 1 \
-             AND owner IS NULL AND subscription_id IN (SELECT id FROM subscriptions WHERE state = ?)")
-        .bind(now_ms)
+    #[derive(diesel::QueryableByName)]
+    struct Owed {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+        #[diesel(sql_type = BigInt)]
+        tenant_id: i64,
+    }
+    let owed: Vec<Owed> = conn.rows(
+        sql(
+            "SELECT s.id, s.tenant_id FROM subscriptions s WHERE s.state = ? AND EXISTS (SELECT 1 \
+             FROM deliveries d WHERE d.subscription_id = s.id AND d.state = 1 AND d.owner IS NULL)",
+        )
         .bind(DELETED),
     )?;
-    if dead > 0 {
+    for Owed { id, tenant_id } in owed {
+        let dead = conn.execute(
+            sql(
+                "UPDATE deliveries SET state = 3, finished_at_ms = ? WHERE state = 1 \
+                 AND owner IS NULL AND subscription_id = ?",
+            )
+            .bind(now_ms)
+            .bind(id),
+        )?;
+        counts::add_dead(conn, tenant_id, id, i64::try_from(dead).unwrap_or(i64::MAX))?;
         tracing::warn!(dead, "deliveries are dead: their subscription was deleted");
     }
     Ok(())
-}
-
-/// A subscription's columns.
-struct Values<'a> {
-    settings: &'a SubscriptionSettings,
-    checked: &'a Checked,
-    event_types: String,
-    waits: String,
-    headers: String,
-    in_flight_max: i64,
-}
-
-impl<'a> Values<'a> {
-    fn of(
-        settings: &'a SubscriptionSettings,
-        checked: &'a Checked,
-        in_flight_max: usize,
-    ) -> Result<Self, DbError> {
-        let json = |e: serde_json::Error| DbError::defect(e.to_string());
-        let waits: Vec<u64> = checked
-            .schedule
-            .waits()
-            .iter()
-            .map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
-            .collect();
-        Ok(Self {
-            settings,
-            checked,
-            event_types: serde_json::to_string(&checked.patterns).map_err(json)?,
-            waits: serde_json::to_string(&waits).map_err(json)?,
-            headers: serde_json::to_string(&checked.headers).map_err(json)?,
-            in_flight_max: i64::try_from(in_flight_max.max(1)).unwrap_or(i64::MAX),
-        })
-    }
-
-    fn store(
-        &self,
-        conn: &mut Conn,
-        tenant_id: i64,
-        known: Option<i64>,
-        now_ms: i64,
-    ) -> Result<i64, DbError> {
-        let timeout_ms = i64::try_from(self.checked.timeout.as_millis()).unwrap_or(i64::MAX);
-        let state = if self.settings.is_active {
-            ACTIVE
-        } else {
-            PAUSED
-        };
-        let statement = match known {
-            Some(_) => sql(
-                "UPDATE subscriptions SET url = ?, event_types = ?, profile = ?, \
-                 state = ?, timeout_ms = ?, retry_waits_ms = ?, retry_client_errors = ?, \
-                 in_flight_max = ?, headers = ?, updated_at_ms = ? WHERE id = ? RETURNING id",
-            ),
-            None => sql(
-                "INSERT INTO subscriptions (url, event_types, profile, state, timeout_ms, \
-                 retry_waits_ms, retry_client_errors, in_flight_max, headers, updated_at_ms, id, \
-                 uuid, tenant_id, config_name, created_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
-                 (SELECT coalesce(max(id), 0) + 1 FROM subscriptions), ?, ?, ?, ?) RETURNING id",
-            ),
-        };
-        let statement = statement
-            .bind(self.checked.url.as_str())
-            .bind(&self.event_types)
-            .bind(self.checked.profile.to_db())
-            .bind(state)
-            .bind(timeout_ms)
-            .bind(&self.waits)
-            .bind(self.checked.retry_client_errors)
-            .bind(self.in_flight_max)
-            .bind(&self.headers)
-            .bind(now_ms);
-        let statement = match known {
-            Some(id) => statement.bind(id),
-            None => statement
-                .bind(uuid::Uuid::new_v4().to_string())
-                .bind(tenant_id)
-                .bind(&self.settings.name)
-                .bind(now_ms),
-        };
-        #[derive(diesel::QueryableByName)]
-        struct Id {
-            #[diesel(sql_type = BigInt)]
-            id: i64,
-        }
-        Ok(conn.one::<Id>(statement)?.id)
-    }
-}
-
-/// Checks what the configuration says before anything is stored.
-pub(crate) fn check_all(
-    subscriptions: Vec<SubscriptionSettings>,
-    defaults: &crate::settings::DeliverySettings,
-) -> Result<Vec<(SubscriptionSettings, Checked)>, (String, SubscriptionError)> {
-    subscriptions
-        .into_iter()
-        .map(|settings| match settings.check(defaults) {
-            Ok(checked) => Ok((settings, checked)),
-            Err(error) => Err((settings.name, error)),
-        })
-        .collect()
 }

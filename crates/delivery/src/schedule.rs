@@ -72,6 +72,14 @@ impl RetrySchedule {
         Ok(Self { waits })
     }
 
+    /// With so many waits: cut off, or with the last one again and again.
+    #[must_use]
+    pub(crate) fn with_retries(mut self, count: usize) -> Self {
+        let last = self.waits.last().copied().unwrap_or_default();
+        self.waits.resize(count.min(Self::WAITS_MAX), last);
+        self
+    }
+
     /// The waits, in order.
     pub fn waits(&self) -> &[Duration] {
         &self.waits

@@ -17,7 +17,9 @@ pub struct DeliverySettings {
     pub response_bytes_kept_max: usize,
     /// Attempts under way at once, over all endpoints.
     pub attempts_in_flight_max: usize,
-    /// Attempts under way at once to one endpoint.
+    /// Attempts under way at once for one tenant; it also leaves as much free as it takes.
+    pub attempts_in_flight_per_tenant_max: usize,
+    /// Attempts under way at once to one endpoint, unless its subscription says otherwise.
     pub attempts_in_flight_per_endpoint_max: usize,
     /// Deliveries of one endpoint held in memory.
     pub queue_deliveries_per_endpoint_max: usize,
@@ -29,6 +31,12 @@ pub struct DeliverySettings {
     pub retry_jitter: f64,
     /// Longest `Retry-After` that is honoured, in seconds.
     pub retry_after_seconds_max: u32,
+    /// A delivery is given up this long after it was owed, in days.
+    pub delivery_age_days_max: u32,
+    /// Events with their deliveries and attempts are removed after so many days.
+    pub retention_days: u32,
+    /// Most bytes of data and metadata of a published event.
+    pub event_bytes_max: usize,
     /// How long other nodes leave this one's deliveries alone after its last heartbeat, in seconds.
     pub lease_seconds: u32,
     /// Name of this node; unique among the nodes that share a database.

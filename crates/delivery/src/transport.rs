@@ -12,6 +12,7 @@ use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode, Url};
 
 use crate::address::AddressPolicy;
+use crate::metrics::RetryReason;
 use crate::settings::DeliverySettings;
 
 /// What an endpoint answered, or why it did not.
@@ -55,6 +56,17 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Why it is tried again, in the words of the metrics.
+    pub(crate) fn retry_reason(&self) -> RetryReason {
+        match (self.kind, self.status) {
+            (OutcomeKind::Timeout, _) => RetryReason::Timeout,
+            (_, Some(429)) => RetryReason::RateLimited,
+            (_, Some(500..)) => RetryReason::ServerError,
+            (_, Some(_)) => RetryReason::ClientError,
+            (_, None) => RetryReason::ConnectionError,
+        }
+    }
+
     /// Damaged data does not mend by waiting.
     pub(crate) fn unsendable(message: String) -> Self {
         Self {

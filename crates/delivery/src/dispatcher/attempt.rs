@@ -6,14 +6,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use contract::{DeliveryId, USER_AGENT, render, signed_headers};
+use contract::{
+    DeliveryId, Event, JsonObject, Profile, USER_AGENT, is_operational, render, signed_headers,
+};
 use db::{Clock, Submission};
 use futures_util::FutureExt;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT as AGENT};
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::{Context, Work};
-use crate::finish::{Ended, Next};
+use crate::endpoint::Endpoint;
+use crate::finish::{About, Ended, Next};
+use crate::metrics::AttemptStatus;
 use crate::transport::{Outcome, OutcomeKind, Request};
 
 /// What the loop needs to know of an attempt that has ended.
@@ -24,13 +28,17 @@ pub(super) struct Done {
     pub(super) claim: i64,
     /// When the table wants it tried again.
     pub(super) due_at_ms: Option<i64>,
+    pub(super) succeeded: bool,
+    pub(super) is_trial: bool,
+    /// Whether it says something of the endpoint's health.
+    pub(super) counts: bool,
 }
 
 /// Waits between tries to write an outcome down, while the database cannot take it.
 const WRITE_WAIT: Duration = Duration::from_millis(200);
 const WRITE_WAIT_MAX: Duration = Duration::from_secs(5);
 
-pub(super) async fn attempt(context: Arc<Context>, work: Work) -> Done {
+pub(super) async fn attempt(context: Arc<Context>, work: Work, is_trial: bool) -> Done {
     let started_at_ms = context.clock.now_ms();
     let started = Instant::now();
     // A panic of one delivery's must cost neither its room nor its turn.
@@ -44,12 +52,14 @@ pub(super) async fn attempt(context: Arc<Context>, work: Work) -> Done {
     };
     let duration_ms = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
     let next = next(&context, &work, &outcome, started_at_ms + duration_ms);
+    count(&context, &work, &outcome, next, started.elapsed());
     write_down(&context, &work, started_at_ms, duration_ms, outcome, next).await;
     let Work {
         endpoint,
         delivery_id,
         claim,
         slot,
+        event,
         ..
     } = work;
     drop(slot);
@@ -61,11 +71,28 @@ pub(super) async fn attempt(context: Arc<Context>, work: Work) -> Done {
             Next::Retry { due_at_ms } => Some(due_at_ms),
             Next::Delivered | Next::Dead => None,
         },
+        succeeded: next == Next::Delivered,
+        is_trial,
+        counts: !is_operational(&event.event_type),
     }
 }
 
+fn count(context: &Context, work: &Work, outcome: &Outcome, next: Next, took: Duration) {
+    let (status, reason) = match next {
+        Next::Delivered => (AttemptStatus::Delivered, None),
+        Next::Dead if outcome.retryable => (AttemptStatus::Abandoned, None),
+        Next::Dead => (AttemptStatus::Failed, None),
+        Next::Retry { .. } => (AttemptStatus::Retrying, Some(outcome.retry_reason())),
+    };
+    let metrics = &context.publisher.inner.metrics;
+    let event_type = work.event.event_type.as_str();
+    let tenant_id = work.endpoint.tenant_id;
+    metrics.attempt(tenant_id, event_type, status, took.as_secs_f64(), reason);
+}
+
 async fn send(context: &Context, work: &Work, started_at_ms: i64) -> Outcome {
-    match request(work, started_at_ms) {
+    let request = build_request(work.profile, &work.endpoint, &work.event, started_at_ms);
+    match request {
         Ok(request) => {
             let reply = context.transport.send(request).await;
             reply.outcome(work.endpoint.retry_client_errors)
@@ -74,22 +101,24 @@ async fn send(context: &Context, work: &Work, started_at_ms: i64) -> Outcome {
     }
 }
 
-fn request(work: &Work, attempt_ms: i64) -> Result<Request, String> {
-    let endpoint = &work.endpoint;
-    let body = render(work.profile, &work.event, &endpoint.uuid).map_err(|e| e.to_string())?;
+/// What is sent for an event: rendered, signed, with the endpoint's own headers.
+pub(crate) fn build_request(
+    profile: Profile,
+    endpoint: &Endpoint,
+    event: &Event,
+    attempt_ms: i64,
+) -> Result<Request, String> {
+    let body = render(profile, event, &endpoint.uuid).map_err(|e| e.to_string())?;
     // The endpoint's own headers first: ours replace them, never the other way round.
     let mut headers = endpoint.headers.clone();
     headers.insert(AGENT, HeaderValue::from_static(USER_AGENT));
-    let content_type = HeaderValue::from_static(work.profile.content_type());
+    let content_type = HeaderValue::from_static(profile.content_type());
     headers.insert(CONTENT_TYPE, content_type);
-    let signed = signed_headers(
-        work.profile,
-        &work.event,
-        &endpoint.uuid,
-        attempt_ms,
-        &endpoint.signer,
-        &body,
-    );
+    if let Some(parent) = event.metadata.as_ref().and_then(trace_parent) {
+        headers.insert("traceparent", parent);
+    }
+    let signer = endpoint.signer(attempt_ms);
+    let signed = signed_headers(profile, event, &endpoint.uuid, attempt_ms, &signer, &body);
     add(&mut headers, signed)?;
     Ok(Request {
         url: endpoint.url.clone(),
@@ -97,6 +126,24 @@ fn request(work: &Work, attempt_ms: i64) -> Result<Request, String> {
         body: Bytes::from(body),
         timeout: endpoint.timeout,
     })
+}
+
+/// The publisher's `traceparent` (W3C Trace Context section 3.2: four fields of lower-case hex).
+fn trace_parent(metadata: &JsonObject) -> Option<HeaderValue> {
+    const LENGTHS: [usize; 4] = [2, 32, 16, 2];
+    let text: String = serde_json::from_str(metadata.member("traceparent")?).ok()?;
+    let fields: Vec<&str> = text.split('-').collect();
+    let is_hex = |field: &str| {
+        field
+            .bytes()
+            .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let fits = fields.len() == LENGTHS.len()
+        && fields
+            .iter()
+            .zip(LENGTHS)
+            .all(|(field, length)| field.len() == length && is_hex(field));
+    fits.then(|| HeaderValue::try_from(text).ok()).flatten()
 }
 
 fn add(headers: &mut HeaderMap, signed: Vec<(&'static str, String)>) -> Result<(), String> {
@@ -114,7 +161,7 @@ fn next(context: &Context, work: &Work, outcome: &Outcome, now_ms: i64) -> Next 
     if !outcome.retryable {
         return Next::Dead;
     }
-    let attempt = u32::try_from(work.attempts + 1).unwrap_or(u32::MAX);
+    let attempt = u32::try_from(work.attempts - work.attempts_before + 1).unwrap_or(u32::MAX);
     let asked = outcome
         .retry_after
         .map(|asked| asked.min(context.retry_after_max));
@@ -122,12 +169,20 @@ fn next(context: &Context, work: &Work, outcome: &Outcome, now_ms: i64) -> Next 
         work.endpoint
             .schedule
             .wait_after(attempt, context.retry_jitter, random_share(), asked);
-    match wait {
-        Some(wait) => Next::Retry {
-            due_at_ms: now_ms + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2),
-        },
-        None => Next::Dead,
+    let Some(wait) = wait else {
+        return Next::Dead;
+    };
+    let due_at_ms = now_ms + millis(wait);
+    let owed_at_ms = i64::try_from(contract::row_key_ms(work.delivery_id)).unwrap_or_default();
+    // A redelivery by hand has its full schedule.
+    if work.attempts_before == 0 && due_at_ms - owed_at_ms > millis(context.delivery_age_max) {
+        return Next::Dead;
     }
+    Next::Retry { due_at_ms }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
 }
 
 /// A number from 0 to 1.
@@ -158,10 +213,16 @@ async fn write_down(
             duration_ms,
             outcome: outcome.clone(),
             next,
+            about: Some(About {
+                endpoint: Arc::clone(&work.endpoint),
+                event: Arc::clone(&work.event),
+                order_key: work.order_key,
+            }),
         };
         let submission = Submission {
             tenant: work.endpoint.tenant_id,
-            key: work.delivery_id.unsigned_abs(),
+            // Where order matters, with the publishers of its subject.
+            key: work.order_key.unwrap_or(work.delivery_id).unsigned_abs(),
             bytes: 256 + outcome.body.len(),
             item: ended,
         };

@@ -3,14 +3,19 @@
 
 use std::sync::{Arc, PoisonError};
 
-use db::{Clock, DbError, Lane, TxError, WriteError};
+use db::{Clock, DbError, Lane, Tx, TxError, WriteError};
 use tokio::time::Instant;
 
 use super::Context;
+use super::gates::Note;
+use crate::chores::Chore;
 use crate::claim::{self, Taken, Wanted};
+use crate::health::{self, Failing};
 use crate::node::Renewed;
+use crate::operational::{self, News};
 use crate::publish::memory_bytes;
 use crate::registry::bury;
+use crate::subscriptions::disable;
 
 /// How a look ended; `None` where it failed, which has been logged.
 pub(super) enum Look {
@@ -25,6 +30,10 @@ pub(super) enum Look {
     },
     Swept(Option<Swept>),
     GivenBack,
+    Noted,
+    Chored {
+        more: bool,
+    },
 }
 
 /// What the table says.
@@ -33,6 +42,7 @@ pub(super) struct Swept {
     pub(super) due: Vec<(i64, i64)>,
     /// Deliveries that are this node's, with their claims.
     pub(super) owned: Vec<(i64, i64)>,
+    pub(super) failing: Vec<Failing>,
 }
 
 pub(super) async fn take(context: Arc<Context>, endpoint_id: i64, limit: usize) -> Look {
@@ -100,6 +110,7 @@ pub(super) async fn sweep(context: Arc<Context>) -> Look {
         Ok(Swept {
             due: claim::all_due(conn)?,
             owned: claim::owned(conn, inner.node_id)?,
+            failing: health::all(conn)?,
         })
     });
     Look::Swept(read.await.map_or_else(
@@ -122,6 +133,65 @@ pub(super) async fn give_back(context: Arc<Context>, held: Vec<(i64, i64)>) -> L
     Look::GivenBack
 }
 
+/// Writes down what an endpoint's attempts have shown, with the news of it.
+pub(super) async fn write_note(context: Arc<Context>, endpoint_id: i64, note: Note) -> Look {
+    let inner = Arc::clone(&context.publisher.inner);
+    let endpoint = inner.registry.cached().endpoint(endpoint_id).cloned();
+    let Some(endpoint) = endpoint else {
+        return Look::Noted;
+    };
+    context
+        .in_whole_tx(Lane::Outcomes, "note how an endpoint does", move |tx| {
+            let news = match note {
+                Note::Failing {
+                    since_ms,
+                    open,
+                    tell,
+                } => {
+                    health::note(tx.conn(), endpoint_id, since_ms, open)?;
+                    let news = News::Failing {
+                        since_ms,
+                        reason: "its attempts keep failing",
+                    };
+                    (tell && health::tell(tx.conn(), endpoint_id)?).then_some(news)
+                }
+                Note::Recovered => health::clear(tx.conn(), endpoint_id)?
+                    .filter(|was| was.told == 1)
+                    .map(|was| News::Recovered {
+                        since_ms: was.failing_since_ms,
+                    }),
+                Note::Disable { since_ms } => {
+                    const REASON: &str = "every attempt has failed for five days";
+                    health::note(tx.conn(), endpoint_id, since_ms, None)?;
+                    disable(tx.conn(), endpoint_id, REASON, inner.clock.now_ms())?
+                        .then_some(News::Disabled { reason: REASON })
+                }
+            };
+            match news {
+                Some(news) => operational::tell(&inner, tx, &[(&*endpoint, news)]),
+                None => Ok(()),
+            }
+        })
+        .await;
+    Look::Noted
+}
+
+/// What is done in portions: each a transaction of its own, behind everything that somebody waits for.
+pub(super) async fn chores(context: Arc<Context>) -> Look {
+    let mut more = false;
+    for chore in Chore::ALL {
+        let inner = Arc::clone(&context.publisher.inner);
+        let (age_max, retention) = (context.delivery_age_max, context.retention);
+        let done = context
+            .in_whole_tx(Lane::Bulk, chore.name(), move |tx| {
+                chore.run(&inner, tx, age_max, retention)
+            })
+            .await;
+        more |= done == Some(true);
+    }
+    Look::Chored { more }
+}
+
 /// Gives back everything and takes this node's name from the list.
 pub(super) async fn leave(context: Arc<Context>) {
     let node = context.node.clone();
@@ -137,12 +207,19 @@ impl Context {
         what: &str,
         mut job: impl FnMut(&mut db::Conn) -> Result<T, DbError> + Send + 'static,
     ) -> Option<T> {
-        let written: Result<T, WriteError<std::convert::Infallible>> = self
-            .writer
-            .with_tx(Lane::Outcomes, 0, 0, move |tx| {
-                job(tx.conn()).map_err(TxError::Db)
-            })
-            .await;
+        let job = move |tx: &mut Tx<'_>| job(tx.conn());
+        self.in_whole_tx(Lane::Outcomes, what, job).await
+    }
+
+    async fn in_whole_tx<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        what: &str,
+        mut job: impl FnMut(&mut Tx<'_>) -> Result<T, DbError> + Send + 'static,
+    ) -> Option<T> {
+        let job = move |tx: &mut Tx<'_>| job(tx).map_err(TxError::Db);
+        let written: Result<T, WriteError<std::convert::Infallible>> =
+            self.writer.with_tx(lane, 0, 0, job).await;
         written.map_or_else(
             |error| {
                 tracing::warn!(%error, "the engine cannot {what} now");

@@ -3,7 +3,10 @@
 //! bound; whatever is lost here is found there again.
 
 mod attempt;
+mod breaker;
+mod gates;
 mod looks;
+mod start;
 mod turns;
 mod waiting;
 mod work_loop;
@@ -13,15 +16,17 @@ use std::time::{Duration, Instant};
 
 use contract::{Event, Profile};
 use db::{Database, DatabaseClock, NodeLock, Submitter, Writer};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::endpoint::Endpoint;
 use crate::finish::Finish;
 use crate::node::Node;
 use crate::publish::Publisher;
 use crate::slots::Slot;
-use crate::transport::Transport;
+use crate::transport::{Reply, Request, Transport};
 
+pub(crate) use attempt::build_request;
+pub(crate) use turns::InFlightMax;
 pub(crate) use work_loop::spawn;
 
 /// What the loop and its attempts work with.
@@ -34,7 +39,10 @@ pub(crate) struct Context {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) retry_jitter: f64,
     pub(crate) retry_after_max: Duration,
-    pub(crate) in_flight_max: usize,
+    /// How long after it was owed a delivery is given up.
+    pub(crate) delivery_age_max: Duration,
+    pub(crate) retention: Duration,
+    pub(crate) in_flight_max: InFlightMax,
     /// False: nothing is sent; only the lease is kept.
     pub(crate) enabled: bool,
     pub(crate) node: Node,
@@ -52,6 +60,9 @@ pub(crate) struct Work {
     pub(crate) claim: i64,
     /// Attempts made before.
     pub(crate) attempts: i64,
+    /// Of those, the ones before it was redelivered by hand; the schedule counts from there.
+    pub(crate) attempts_before: i64,
+    pub(crate) order_key: Option<i64>,
     pub(crate) profile: Profile,
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) event: Arc<Event>,
@@ -67,6 +78,14 @@ pub(crate) enum Command {
         endpoint_id: i64,
         due_at_ms: i64,
     },
+    /// The endpoint's owner wants it tried, whatever its failures.
+    Enabled {
+        endpoint_id: i64,
+    },
+    /// Something is left to be done in portions.
+    Chores,
+    /// A user's test: sent and answered, never stored.
+    Probe(Request, oneshot::Sender<Reply>),
 }
 
 /// Where commands are put. Bounded by the slots that work carries.

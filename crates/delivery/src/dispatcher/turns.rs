@@ -1,7 +1,14 @@
 //! Whose turn it is: tenants in rotation, within a tenant its endpoints in rotation, within an endpoint
-//! first come first served, and never more under way to one endpoint than it may have.
+//! first come first served, and never more under way to one endpoint or for one tenant than it may have.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+/// Most attempts under way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InFlightMax {
+    pub(crate) all: usize,
+    pub(crate) tenant: usize,
+}
 
 /// Queues of `T` by tenant and endpoint.
 #[derive(Debug)]
@@ -10,6 +17,11 @@ pub(crate) struct Turns<T> {
     tenants: HashMap<i64, VecDeque<i64>>,
     rotation: VecDeque<i64>,
     queued: usize,
+    max: InFlightMax,
+    in_flight: usize,
+    tenants_in_flight: HashMap<i64, usize>,
+    /// Tenants whose turn it was while they had as much under way as they may.
+    waiting: BTreeSet<i64>,
 }
 
 #[derive(Debug)]
@@ -20,20 +32,24 @@ struct Lane<T> {
     in_flight_max: usize,
     /// Whether it stands in its tenant's rotation.
     ready: bool,
+    /// Whether it must not, until it is released.
+    held: bool,
 }
 
-impl<T> Default for Turns<T> {
-    fn default() -> Self {
+impl<T> Turns<T> {
+    pub(crate) fn new(max: InFlightMax) -> Self {
         Self {
             lanes: HashMap::new(),
             tenants: HashMap::new(),
             rotation: VecDeque::new(),
             queued: 0,
+            max,
+            in_flight: 0,
+            tenants_in_flight: HashMap::new(),
+            waiting: BTreeSet::new(),
         }
     }
-}
 
-impl<T> Turns<T> {
     pub(crate) fn push(&mut self, tenant_id: i64, endpoint_id: i64, in_flight_max: usize, item: T) {
         let lane = self.lanes.entry(endpoint_id).or_insert_with(|| Lane {
             tenant_id,
@@ -41,6 +57,7 @@ impl<T> Turns<T> {
             in_flight: 0,
             in_flight_max: 1,
             ready: false,
+            held: false,
         });
         lane.in_flight_max = in_flight_max.max(1);
         lane.queue.push_back(item);
@@ -51,7 +68,14 @@ impl<T> Turns<T> {
     /// The next item; its endpoint counts one more under way.
     pub(crate) fn next(&mut self) -> Option<T> {
         loop {
+            if self.in_flight >= self.max.all {
+                return None;
+            }
             let tenant_id = self.rotation.pop_front()?;
+            if !self.may_have_more(tenant_id) {
+                self.waiting.insert(tenant_id);
+                continue;
+            }
             let Some(endpoints) = self.tenants.get_mut(&tenant_id) else {
                 continue;
             };
@@ -68,12 +92,46 @@ impl<T> Turns<T> {
                 continue;
             };
             lane.ready = false;
+            if lane.held {
+                continue;
+            }
             if let Some(item) = lane.queue.pop_front() {
                 lane.in_flight += 1;
                 self.queued -= 1;
+                self.in_flight += 1;
+                *self.tenants_in_flight.entry(tenant_id).or_default() += 1;
                 self.make_ready(endpoint_id);
                 return Some(item);
             }
+        }
+    }
+
+    /// A tenant leaves as much free for others as it takes, and never takes more than its share.
+    fn may_have_more(&self, tenant_id: i64) -> bool {
+        let own = self
+            .tenants_in_flight
+            .get(&tenant_id)
+            .copied()
+            .unwrap_or_default();
+        own < self.max.tenant.max(1)
+            && (own == 0 || own < self.max.all.saturating_sub(self.in_flight))
+    }
+
+    /// The item that was just given cannot go now: it is first in line when its endpoint is released.
+    pub(crate) fn put_back(&mut self, endpoint_id: i64, item: T) {
+        if let Some(lane) = self.lanes.get_mut(&endpoint_id) {
+            lane.queue.push_front(item);
+            lane.held = true;
+            self.queued += 1;
+            self.ended(endpoint_id);
+        }
+    }
+
+    /// An endpoint that was held up may go on.
+    pub(crate) fn release(&mut self, endpoint_id: i64) {
+        if let Some(lane) = self.lanes.get_mut(&endpoint_id) {
+            lane.held = false;
+            self.make_ready(endpoint_id);
         }
     }
 
@@ -81,6 +139,17 @@ impl<T> Turns<T> {
     pub(crate) fn ended(&mut self, endpoint_id: i64) {
         if let Some(lane) = self.lanes.get_mut(&endpoint_id) {
             lane.in_flight = lane.in_flight.saturating_sub(1);
+            self.in_flight = self.in_flight.saturating_sub(1);
+            if let Some(own) = self.tenants_in_flight.get_mut(&lane.tenant_id) {
+                *own -= 1;
+                if *own == 0 {
+                    self.tenants_in_flight.remove(&lane.tenant_id);
+                }
+            }
+            self.rotation.extend(std::mem::take(&mut self.waiting));
+            let Some(lane) = self.lanes.get_mut(&endpoint_id) else {
+                return;
+            };
             if lane.in_flight == 0 && lane.queue.is_empty() {
                 self.lanes.remove(&endpoint_id);
             } else {
@@ -111,12 +180,13 @@ impl<T> Turns<T> {
         let Some(lane) = self.lanes.get_mut(&endpoint_id) else {
             return;
         };
-        if lane.ready || lane.queue.is_empty() || lane.in_flight >= lane.in_flight_max {
+        let is_full = lane.in_flight >= lane.in_flight_max;
+        if lane.ready || lane.held || lane.queue.is_empty() || is_full {
             return;
         }
         lane.ready = true;
         let endpoints = self.tenants.entry(lane.tenant_id).or_default();
-        if endpoints.is_empty() {
+        if endpoints.is_empty() && !self.waiting.contains(&lane.tenant_id) {
             self.rotation.push_back(lane.tenant_id);
         }
         endpoints.push_back(endpoint_id);
@@ -127,9 +197,57 @@ impl<T> Turns<T> {
 mod tests {
     use super::*;
 
+    fn turns<T>() -> Turns<T> {
+        Turns::new(InFlightMax {
+            all: 1_000,
+            tenant: 1_000,
+        })
+    }
+
+    #[test]
+    fn a_tenant_leaves_room_for_others() {
+        let mut turns = Turns::new(InFlightMax { all: 16, tenant: 6 });
+        for tenant in [1, 2, 3] {
+            for n in 0..100 {
+                turns.push(tenant, tenant * 10, 100, (tenant, n));
+            }
+            let started = std::iter::from_fn(|| turns.next()).count();
+            // Six by its share; then as much as is left free.
+            assert_eq!(started, [6, 5, 3][usize::try_from(tenant).unwrap() - 1]);
+        }
+        turns.ended(10);
+        let next: Vec<_> = std::iter::from_fn(|| turns.next()).collect();
+        assert_eq!(
+            next.len(),
+            0,
+            "two are free, and everybody has more than that"
+        );
+        for _ in 0..5 {
+            turns.ended(10);
+        }
+        assert!(turns.next().is_some());
+    }
+
+    #[test]
+    fn who_is_held_up_keeps_order_and_gives_way() {
+        let mut turns = turns();
+        turns.push(1, 10, 4, "first");
+        turns.push(1, 10, 4, "second");
+        turns.push(1, 11, 4, "other");
+        let first = turns.next().unwrap();
+        turns.put_back(10, first);
+        assert_eq!((turns.next(), turns.next()), (Some("other"), None));
+        assert_eq!(turns.queued(), 2);
+        turns.release(10);
+        assert_eq!(
+            (turns.next(), turns.next()),
+            (Some("first"), Some("second"))
+        );
+    }
+
     #[test]
     fn tenants_and_endpoints_take_turns() {
-        let mut turns = Turns::default();
+        let mut turns = turns();
         for n in 0..50 {
             turns.push(1, 10, 100, (10, n));
         }
@@ -146,7 +264,7 @@ mod tests {
 
     #[test]
     fn an_endpoint_never_has_more_under_way_than_it_may() {
-        let mut turns = Turns::default();
+        let mut turns = turns();
         for n in 0..5 {
             turns.push(1, 10, 2, n);
         }
@@ -169,7 +287,7 @@ mod tests {
     /// Whatever is pushed comes out once, in order per endpoint.
     #[test]
     fn nothing_is_lost_or_doubled() {
-        let mut turns = Turns::default();
+        let mut turns = turns();
         let mut seen: HashMap<i64, Vec<i64>> = HashMap::new();
         let mut under_way = VecDeque::new();
         for n in 0..1_000 {

@@ -11,7 +11,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
-use super::attempt::{Done, attempt};
+use super::attempt::Done;
+use super::gates::Gates;
 use super::looks::{self, Look, Swept};
 use super::turns::Turns;
 use super::waiting::Waiting;
@@ -25,25 +26,31 @@ const SWEEP_EVERY: Duration = Duration::from_secs(5);
 const TICK_MAX: Duration = Duration::from_secs(1);
 /// Wait before a failed or fruitless look at the table is repeated.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// How often chores are done, and how soon again while there are more.
+const CHORES_EVERY: Duration = Duration::from_secs(1);
+const CHORES_MORE: Duration = Duration::from_millis(5);
 /// Longest wait for the last transaction when stopping.
 const LEAVE_MAX: Duration = Duration::from_secs(5);
 
-struct WorkLoop {
-    context: Arc<Context>,
-    turns: Turns<Work>,
+pub(super) struct WorkLoop {
+    pub(super) context: Arc<Context>,
+    pub(super) turns: Turns<Work>,
     /// Deliveries queued or under way here, with their claims.
-    held: HashSet<(i64, i64)>,
+    pub(super) held: HashSet<(i64, i64)>,
     /// Rows (with their claims) that say they are ours although memory does not hold them, and since when.
     suspects: HashMap<(i64, i64), Instant>,
-    attempts: JoinSet<Done>,
-    looks: JoinSet<Look>,
+    pub(super) attempts: JoinSet<Done>,
+    pub(super) looks: JoinSet<Look>,
+    probes: JoinSet<()>,
+    pub(super) gates: Gates,
     waiting: Waiting,
     /// Endpoints with something due in the table and no room for it here.
     full: HashSet<i64>,
-    lease_until: Instant,
+    pub(super) lease_until: Instant,
     /// When to do it next; `None` while it is being done.
     renew_at: Option<Instant>,
     sweep_at: Option<Instant>,
+    chores_at: Option<Instant>,
 }
 
 /// Starts the dispatcher's thread. It ends when `stop` holds a grace, at most that and [`LEAVE_MAX`] later.
@@ -72,12 +79,15 @@ impl WorkLoop {
             lease_until: entered_at + context.lease,
             renew_at: Some(entered_at + context.lease / 3),
             sweep_at: context.enabled.then(Instant::now),
+            chores_at: context.enabled.then(Instant::now),
+            turns: Turns::new(context.in_flight_max),
             context,
-            turns: Turns::default(),
             held: HashSet::new(),
             suspects: HashMap::new(),
             attempts: JoinSet::new(),
             looks: JoinSet::new(),
+            probes: JoinSet::new(),
+            gates: Gates::default(),
             waiting: Waiting::default(),
             full: HashSet::new(),
         }
@@ -99,8 +109,10 @@ impl WorkLoop {
             while let Some(look) = self.looks.try_join_next() {
                 self.looked(look);
             }
+            while self.probes.try_join_next().is_some() {}
             self.start_attempts();
             self.look();
+            self.gauge();
             let wake = self.wake_at();
             tokio::select! {
                 changed = stop.changed() => if changed.is_err() { break },
@@ -124,6 +136,23 @@ impl WorkLoop {
                 endpoint_id,
                 due_at_ms,
             } => self.note(endpoint_id, due_at_ms),
+            Command::Enabled { endpoint_id } => {
+                self.gates.reset(endpoint_id);
+                self.turns.release(endpoint_id);
+                self.note(endpoint_id, 0);
+            }
+            Command::Chores => {
+                if let Some(at) = &mut self.chores_at {
+                    *at = Instant::now();
+                }
+            }
+            Command::Probe(request, answer) => {
+                let transport = Arc::clone(&self.context.transport);
+                self.probes.spawn(async move {
+                    // Who no longer waits for the answer does not need it.
+                    drop(answer.send(transport.send(request).await));
+                });
+            }
         }
     }
 
@@ -145,40 +174,13 @@ impl WorkLoop {
         }
     }
 
-    /// A node whose lease has run out on its own clock sends nothing: another may be sending it.
-    fn start_attempts(&mut self) {
-        if Instant::now() >= self.lease_until {
-            return;
-        }
-        let endpoints = self.context.publisher.inner.registry.cached();
-        let mut unwanted = Vec::new();
-        while self.attempts.len() < self.context.in_flight_max {
-            let Some(mut work) = self.turns.next() else {
-                break;
-            };
-            // As it is now, not as it was when the event was published.
-            match endpoints.endpoint(work.endpoint.id) {
-                Some(endpoint) if endpoint.is_active => {
-                    work.endpoint = Arc::clone(endpoint);
-                    self.attempts
-                        .spawn(attempt(Arc::clone(&self.context), work));
-                }
-                _ => {
-                    self.turns.ended(work.endpoint.id);
-                    self.held.remove(&(work.delivery_id, work.claim));
-                    unwanted.push((work.delivery_id, work.claim));
-                }
-            }
-        }
-        self.give_back(unwanted);
-    }
-
     fn ended(&mut self, done: Result<Done, JoinError>) {
         let Ok(done) = done else {
             tracing::error!("an attempt ended without an outcome");
             return;
         };
         self.held.remove(&(done.delivery_id, done.claim));
+        self.judge(&done);
         self.turns.ended(done.endpoint_id);
         if let Some(due_at_ms) = done.due_at_ms {
             self.note(done.endpoint_id, due_at_ms);
@@ -200,6 +202,10 @@ impl WorkLoop {
             self.sweep_at = None;
             self.looks.spawn(looks::sweep(Arc::clone(&self.context)));
         }
+        if now < self.lease_until && self.chores_at.is_some_and(|at| at <= now) {
+            self.chores_at = None;
+            self.looks.spawn(looks::chores(Arc::clone(&self.context)));
+        }
         if now < self.lease_until {
             let now_ms = self.context.clock.now_ms();
             while let Some(endpoint_id) = self.waiting.begin(now_ms) {
@@ -212,6 +218,9 @@ impl WorkLoop {
         let endpoints = self.context.publisher.inner.registry.cached();
         let active = endpoints.endpoint(endpoint_id).is_some_and(|e| e.is_active);
         let room = self.room(endpoint_id);
+        if let Some(until_ms) = self.gates.closed_until(endpoint_id, now_ms) {
+            return self.waiting.end(endpoint_id, Some(until_ms), now_ms);
+        }
         if active && room > 0 {
             let context = Arc::clone(&self.context);
             self.looks.spawn(looks::take(context, endpoint_id, room));
@@ -247,11 +256,17 @@ impl WorkLoop {
                 self.compare(swept);
             }
             Ok(Look::GivenBack) => self.sweep_soon(),
+            Ok(Look::Noted) => {}
+            Ok(Look::Chored { more }) => {
+                let wait = if more { CHORES_MORE } else { CHORES_EVERY };
+                self.chores_at = Some(Instant::now() + wait);
+            }
             Err(_panicked) => {
                 tracing::error!("a look into the delivery table panicked");
                 self.renew_at.get_or_insert(later);
                 if self.context.enabled {
                     self.sweep_at.get_or_insert(later);
+                    self.chores_at.get_or_insert(later);
                 }
                 self.waiting.abandon_looks(self.context.clock.now_ms());
             }
@@ -282,6 +297,8 @@ impl WorkLoop {
                 delivery_id: claimed.delivery_id,
                 claim: claimed.claim,
                 attempts: claimed.attempts,
+                attempts_before: claimed.attempts_before,
+                order_key: claimed.order_key,
                 profile: claimed.profile,
                 endpoint: Arc::clone(endpoint),
                 event: claimed.event,
@@ -315,7 +332,7 @@ impl WorkLoop {
         }
     }
 
-    fn give_back(&mut self, held: Vec<(i64, i64)>) {
+    pub(super) fn give_back(&mut self, held: Vec<(i64, i64)>) {
         if !held.is_empty() {
             let context = Arc::clone(&self.context);
             self.looks.spawn(looks::give_back(context, held));
@@ -325,9 +342,15 @@ impl WorkLoop {
     /// Notes what is due. Rows that have been ours in the table but not in memory for a while have been lost
     /// between a commit and its answer: back to the table with them.
     fn compare(&mut self, swept: Option<Swept>) {
-        let Some(Swept { due, owned }) = swept else {
+        let Some(Swept {
+            due,
+            owned,
+            failing,
+        }) = swept
+        else {
             return;
         };
+        self.gates.learn(&failing, self.context.clock.now_ms());
         for (endpoint_id, due_at_ms) in due {
             self.note(endpoint_id, due_at_ms);
         }
@@ -363,14 +386,15 @@ impl WorkLoop {
     fn wake_at(&self) -> Instant {
         let now = Instant::now();
         let now_ms = self.context.clock.now_ms();
-        let due = self
-            .waiting
-            .next_ms()
-            .filter(|_| now < self.lease_until)
-            .map(|at_ms| {
-                now + Duration::from_millis(at_ms.saturating_sub(now_ms).max(0).unsigned_abs())
-            });
-        [due, self.renew_at, self.sweep_at]
+        let at = |at_ms: i64| {
+            let wait_ms = at_ms.saturating_sub(now_ms).max(0).unsigned_abs();
+            now + Duration::from_millis(wait_ms).min(TICK_MAX)
+        };
+        let works = now < self.lease_until;
+        let due = self.waiting.next_ms().filter(|_| works).map(at);
+        let released = self.gates.next_ms().filter(|_| works).map(at);
+        let chores = self.chores_at.filter(|_| works);
+        [due, released, chores, self.renew_at, self.sweep_at]
             .into_iter()
             .flatten()
             .fold(now + TICK_MAX, Instant::min)
@@ -388,6 +412,7 @@ impl WorkLoop {
             tracing::warn!("attempts are still under way after the grace; they will be repeated");
             self.attempts.shutdown().await;
         }
+        self.probes.shutdown().await;
         self.looks.shutdown().await;
         let left = looks::leave(Arc::clone(&self.context));
         if tokio::time::timeout(LEAVE_MAX, left).await.is_err() {

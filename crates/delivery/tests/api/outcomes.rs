@@ -83,6 +83,7 @@ async fn first_attempts(
     let subscriptions = endpoints.iter().enumerate().map(|(n, (url, schedule))| {
         let mut wanted = subscription(&format!("s{n}"), url);
         wanted.retry_schedule = (*schedule).into();
+        wanted.events = vec!["note.*".into()];
         wanted
     });
     harness.restart(subscriptions.collect()).await;

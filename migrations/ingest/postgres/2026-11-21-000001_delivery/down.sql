@@ -1,3 +1,10 @@
+DROP TABLE replays;
+DROP TABLE fan_outs;
+DROP TABLE idempotency_keys;
+DROP TABLE event_types;
+DROP TABLE delivery_hours;
+DROP TABLE delivery_totals;
+DROP TABLE endpoint_health;
 DROP TABLE attempts;
 DROP TABLE deliveries;
 DROP TABLE secrets;

@@ -1,0 +1,95 @@
+//! Starting attempts, and what their ends say of endpoints: the part of the loop in which endpoints are held up,
+//! left alone and let go again.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use db::Clock;
+use tokio::time::Instant;
+
+use super::attempt::{Done, attempt};
+use super::breaker::Go;
+use super::gates::Note;
+use super::looks;
+use super::work_loop::WorkLoop;
+
+impl WorkLoop {
+    /// A node whose lease has run out on its own clock sends nothing: another may be sending it.
+    pub(super) fn start_attempts(&mut self) {
+        if Instant::now() >= self.lease_until {
+            return;
+        }
+        let endpoints = self.context.publisher.inner.registry.cached();
+        let now_ms = self.context.clock.now_ms();
+        while let Some(endpoint_id) = self.gates.released(now_ms) {
+            self.turns.release(endpoint_id);
+        }
+        let mut unwanted = Vec::new();
+        while let Some(mut work) = self.turns.next() {
+            // As it is now, not as it was when the event was published.
+            let endpoint = endpoints.endpoint(work.endpoint.id).filter(|e| e.is_active);
+            let Some(endpoint) = endpoint else {
+                self.turns.ended(work.endpoint.id);
+                self.held.remove(&(work.delivery_id, work.claim));
+                unwanted.push((work.delivery_id, work.claim));
+                continue;
+            };
+            work.endpoint = Arc::clone(endpoint);
+            match self.gates.ask(endpoint, now_ms) {
+                Go::Now { is_trial } => {
+                    let context = Arc::clone(&self.context);
+                    self.attempts.spawn(attempt(context, work, is_trial));
+                }
+                Go::NotBefore(at_ms) => {
+                    self.gates.hold(endpoint.id, at_ms);
+                    self.turns.put_back(endpoint.id, work);
+                }
+                // Its end releases them.
+                Go::AfterTrial => self.turns.put_back(endpoint.id, work),
+            }
+        }
+        self.give_back(unwanted);
+    }
+
+    /// What the end of an attempt says of its endpoint.
+    pub(super) fn judge(&mut self, done: &Done) {
+        let now_ms = self.context.clock.now_ms();
+        let (id, is_trial) = (done.endpoint_id, done.is_trial);
+        let note = self
+            .gates
+            .ended(id, done.succeeded, is_trial, done.counts, now_ms);
+        if is_trial {
+            self.turns.release(id);
+        }
+        if let Some(Note::Failing {
+            open: Some((until_ms, times)),
+            ..
+        }) = note
+        {
+            tracing::warn!(
+                endpoint = id,
+                until_ms,
+                times,
+                "an endpoint keeps failing; it is left alone"
+            );
+        }
+        if let Some(note) = note {
+            let context = Arc::clone(&self.context);
+            self.looks.spawn(looks::write_note(context, id, note));
+        }
+    }
+
+    pub(super) fn gauge(&self) {
+        let gauges = &self.context.publisher.inner.metrics.gauges;
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        let (open, half_open) = self.gates.open_and_half_open(self.context.clock.now_ms());
+        for (gauge, value) in [
+            (&gauges.queued, count(self.turns.queued())),
+            (&gauges.in_flight, count(self.attempts.len())),
+            (&gauges.breakers_open, open),
+            (&gauges.breakers_half_open, half_open),
+        ] {
+            gauge.store(value, Relaxed);
+        }
+    }
+}
