@@ -3,6 +3,8 @@
 
 use crate::document::Field;
 use crate::layout::{Area, Piece};
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 /// What a value must look like to be one.
 #[derive(Clone, Copy)]
@@ -34,7 +36,7 @@ const fn label(name: &'static str, shape: Shape, words: &'static [&'static str])
 
 /// ISO 7200 names the fields of title blocks; the rest is how order forms and workshop drawings say it.
 #[rustfmt::skip]
-const LABELS: [Label; 31] = [
+static LABELS: [Label; 31] = [
     label("part_name", Shape::Words, &["part name", "part", "title", "drawing title", "name", "part title", "part description", "component", "component name"]),
     label("part_number", Shape::Words, &["part no", "part number", "part nr", "part num", "item no", "item number", "p/n", "part code", "stock code"]),
     label("drawing_number", Shape::Code, &["drawing no", "drawing number", "dwg no", "dwg number", "dwg", "drg no", "drg number", "drawing nr", "document no", "document number", "doc no"]),
@@ -85,30 +87,33 @@ const NEAR_PIECES: usize = 40;
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Labelled {
     pub(crate) fields: Vec<Field>,
-    /// Places of the pieces that were used up, as labels or as values.
-    pub(crate) used: Vec<usize>,
+    /// For each piece, whether it was used up, as a label or as a value.
+    pub(crate) used: Vec<bool>,
 }
 
 /// Reads the pieces of one page, in reading order; `cells` are the ruled boxes that their `cell` counts.
 pub(crate) fn read(pieces: &[Piece], cells: &[Area]) -> Labelled {
     let mut found = Labelled::default();
-    for (place, piece) in pieces.iter().enumerate() {
-        if found.used.contains(&place) && whole_label(&piece.text).is_none() {
-            continue;
+    let mut used = vec![false; pieces.len()];
+    let mut mark = |place: usize| {
+        if let Some(used) = used.get_mut(place) {
+            *used = true;
         }
+    };
+    for (place, piece) in pieces.iter().enumerate() {
         let inside = stated_inside(&piece.text);
         if !inside.is_empty() {
             found.fields.extend(inside);
-            found.used.push(place);
+            mark(place);
         } else if let Some(label) = whole_label(&piece.text)
             && let Some((at, value)) = value_of(place, label, pieces, cells)
         {
             found.fields.push(field(label, value));
-            found.used.extend([place, at]);
+            mark(place);
+            mark(at);
         }
     }
-    found.used.sort_unstable();
-    found.used.dedup();
+    found.used = used;
     found
 }
 
@@ -131,10 +136,12 @@ fn field(label: &Label, value: &str) -> Field {
 
 /// The label that these words are, whatever stands between and behind them.
 fn find(words: &str) -> Option<&'static Label> {
-    let plain = plain(words);
-    LABELS
-        .iter()
-        .find(|label| label.words.iter().any(|word| self::plain(word) == plain))
+    static BY_WORDS: LazyLock<HashMap<String, &'static Label>> = LazyLock::new(|| {
+        let words =
+            |label: &'static Label| label.words.iter().map(move |words| (plain(words), label));
+        LABELS.iter().flat_map(words).collect()
+    });
+    BY_WORDS.get(&plain(words)).copied()
 }
 
 /// Lower case without points, dashes and signs of numbers.
@@ -435,7 +442,8 @@ mod tests {
         ];
         let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(fields(&page, &[]), expected);
-        assert_eq!(read(&page, &[]).used, [0, 1, 2, 3, 4, 5]);
+        let used = read(&page, &[]).used;
+        assert_eq!(used, [true, true, true, true, true, true, false, false]);
     }
 
     #[test]

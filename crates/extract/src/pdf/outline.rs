@@ -140,18 +140,26 @@ impl Outline {
             let (width, height) = sides(a_loop.extents);
             width.max(height) <= letter
         };
-        let strokes: Vec<Extents> = loops
+        let mut strokes: Vec<Extents> = loops
             .iter()
             .filter(|a_loop| !a_loop.closed && small(a_loop))
             .map(|a_loop| a_loop.extents)
             .collect();
+        strokes.sort_by(|a, b| a.min_x.total_cmp(&b.min_x));
+        let beside_strokes = |own: Extents| {
+            // No stroke is wider than a letter.
+            let first = strokes.partition_point(|stroke| stroke.min_x < own.min_x - 2.0 * letter);
+            let near = strokes.get(first..).unwrap_or_default();
+            near.iter()
+                .take_while(|stroke| stroke.min_x <= own.max_x + letter)
+                .any(|stroke| gap(own, *stroke) <= letter / 2.0)
+        };
         let mut keep = vec![None; self.drawing.curves.len()];
         for a_loop in &loops {
             let (width, height) = sides(a_loop.extents);
-            let beside = |other: &Extents| gap(a_loop.extents, *other) <= letter / 2.0;
             let place = if a_loop.closed && width >= frame.0 && height >= frame.1 {
                 continue;
-            } else if small(a_loop) && strokes.iter().any(beside) {
+            } else if small(a_loop) && (!a_loop.closed || beside_strokes(a_loop.extents)) {
                 self.letters += 1;
                 continue;
             } else if a_loop.closed {

@@ -27,8 +27,6 @@ pub(super) struct PageText {
 
 /// Cells with words that make a grid of rules a form.
 const FORM_CELLS_MIN: usize = 3;
-/// Cells that carry their own label make a table a title block.
-const TITLED_CELLS_MIN: usize = 2;
 /// A list without rules has at least this many columns and rows, when its header is not understood.
 const LIST_COLUMNS_MIN: usize = 3;
 const LIST_ROWS_MIN: usize = 3;
@@ -45,14 +43,14 @@ pub(super) fn read(mut words: Vec<Word>, ruled: &Ruled) -> PageText {
     };
     let mut taken: Vec<Area> = Vec::new();
     let titled = titled(&pieces, ruled.cells.len());
-    for found in tables::lattice(&ruled.cells, &texts) {
-        let is_titled = |cell: &&usize| titled.get(**cell).copied().unwrap_or(false);
-        // A title block: each cell carries its own label.
-        if found.cells.iter().filter(is_titled).count() < TITLED_CELLS_MIN {
-            page.table(found, &mut taken);
-        }
+    for found in tables::lattice(&ruled.cells, &titled, &lines) {
+        page.table(found, &mut taken);
     }
-    let free = apart(&lines, &taken);
+    let beside = tables::beside(&ruled.cells);
+    let free = apart(&lines, |piece| {
+        let ruled = piece.cell.and_then(|cell| beside.get(cell)).copied();
+        !ruled.unwrap_or(false) && is_free(piece, &taken)
+    });
     for band in bands(&free, is_header) {
         let found = tables::stream(&band, &free);
         let listed =
@@ -71,11 +69,11 @@ pub(super) fn read(mut words: Vec<Word>, ruled: &Ruled) -> PageText {
         .collect();
     let cells: Vec<Area> = ruled.cells.iter().map(|cell| cell.area).collect();
     let labelled = labels::read(&pieces, &cells);
-    let notes = pieces
-        .iter()
-        .enumerate()
-        .filter(|(place, _)| labelled.used.binary_search(place).is_err());
-    page.notes = notes.map(|(_, piece)| piece.text.clone()).collect();
+    let notes = pieces.into_iter().zip(labelled.used);
+    page.notes = notes
+        .filter(|(_, used)| !used)
+        .map(|(piece, _)| piece.text)
+        .collect();
     page.fields = labelled.fields;
     page
 }
@@ -111,13 +109,13 @@ fn is_free(piece: &Piece, taken: &[Area]) -> bool {
     !taken.iter().any(|area| area.holds(piece.area.middle()))
 }
 
-/// The lines without what stands in tables already.
-fn apart(lines: &[Line], taken: &[Area]) -> Vec<Line> {
+/// The lines with nothing but the pieces that are free.
+fn apart(lines: &[Line], is_free: impl Fn(&Piece) -> bool) -> Vec<Line> {
     let rest = lines.iter().filter_map(|line| {
         let pieces: Vec<_> = line
             .pieces
             .iter()
-            .filter(|piece| is_free(piece, taken))
+            .filter(|piece| is_free(piece))
             .cloned()
             .collect();
         let area = pieces.iter().map(|piece| piece.area).reduce(Area::with)?;
@@ -126,15 +124,28 @@ fn apart(lines: &[Line], taken: &[Area]) -> Vec<Line> {
     rest.collect()
 }
 
-/// Tells each word the smallest cell around it.
+/// Tells each word the smallest cell around it: from top to bottom, with the cells at that height at hand.
 fn place_in_cells(words: &mut [Word], ruled: &Ruled) {
-    let mut order: Vec<_> = ruled.cells.iter().enumerate().collect();
-    let size = |area: Area| area.width() * area.height();
-    order.sort_by(|(_, a), (_, b)| size(a.area).total_cmp(&size(b.area)));
+    let mut cells: Vec<_> = ruled
+        .cells
+        .iter()
+        .map(|cell| cell.area)
+        .enumerate()
+        .collect();
+    cells.sort_by(|(_, a), (_, b)| a.top.total_cmp(&b.top));
+    words.sort_by(|a, b| a.area.middle().1.total_cmp(&b.area.middle().1));
+    let size = |area: &Area| area.width() * area.height();
+    let mut cells = cells.into_iter().peekable();
+    let mut open: Vec<(usize, Area)> = Vec::new();
     for word in words {
         let middle = word.area.middle();
-        let around = order.iter().find(|(_, cell)| cell.area.holds(middle));
-        word.cell = around.map(|(place, _)| *place);
+        while let Some(cell) = cells.next_if(|(_, area)| area.top <= middle.1) {
+            open.push(cell);
+        }
+        open.retain(|(_, area)| area.bottom >= middle.1);
+        let around = open.iter().filter(|(_, area)| area.holds(middle));
+        let smallest = around.min_by(|(_, a), (_, b)| size(a).total_cmp(&size(b)));
+        word.cell = smallest.map(|(place, _)| *place);
     }
 }
 

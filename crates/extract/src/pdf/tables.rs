@@ -3,16 +3,18 @@
 
 use super::ruled::Cell;
 use crate::layout::{Area, Band, Line, Piece};
+use std::collections::BTreeMap;
 
 /// Edges this near, in points, are one.
 const EDGE_PT: f64 = 2.5;
+
+/// Cells that carry their own label make a strip a part of a title block.
+const TITLED_CELLS_MIN: usize = 2;
 
 /// Rows of cells as they stand on the page.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Rows {
     pub(super) rows: Vec<Vec<String>>,
-    /// Places of the cells; empty for a list without rules.
-    pub(super) cells: Vec<usize>,
     pub(super) area: Area,
 }
 
@@ -34,33 +36,65 @@ fn near(a: f64, b: f64) -> bool {
     (a - b).abs() <= EDGE_PT
 }
 
-/// Tables among the cells: strips of the same columns under each other. `texts` holds each cell's words.
-pub(super) fn lattice(cells: &[Cell], texts: &[String]) -> Vec<Rows> {
-    let mut tables: Vec<Vec<Strip<'_>>> = Vec::new();
-    for strip in strips(cells) {
-        // Of the tables above, the one that this strip continues.
-        let above = tables.iter_mut().find(|table| {
-            let last = table.last().map(|last| last.area);
-            last.is_some_and(|last| {
-                near(last.bottom, strip.area.top)
-                    && near(last.left, strip.area.left)
-                    && near(last.right, strip.area.right)
-            }) && continues(table, &strip)
-        });
-        match above {
+/// Tables among the cells: strips of the same columns under each other. Cells that are `titled` carry their own label;
+/// a strip of them belongs to a title block.
+pub(super) fn lattice(cells: &[Cell], titled: &[bool], lines: &[Line]) -> Vec<Rows> {
+    let is_titled = |cell: &&(usize, &Cell)| titled.get(cell.0).copied().unwrap_or(false);
+    let is_block =
+        |strip: &Strip<'_>| strip.cells.iter().filter(is_titled).count() >= TITLED_CELLS_MIN;
+    let mut done: Vec<Vec<Strip<'_>>> = Vec::new();
+    let mut open: Vec<Vec<Strip<'_>>> = Vec::new();
+    for strip in strips(cells).into_iter().filter(|strip| !is_block(strip)) {
+        // Strips come from the top: what ended above this one is whole.
+        let (ended, still) = open.into_iter().partition(|table| !reaches(table, &strip));
+        open = still;
+        let ended: Vec<Vec<Strip<'_>>> = ended;
+        done.extend(ended.into_iter().filter(|table| table.len() > 1));
+        match open.iter_mut().find(|table| continues(table, &strip)) {
             Some(table) => table.push(strip),
-            None => tables.push(vec![strip]),
+            None => open.push(vec![strip]),
         }
     }
-    tables
+    done.extend(open.into_iter().filter(|table| table.len() > 1));
+    let written = Written::of(cells.len(), lines);
+    let mut tables: Vec<_> = done
         .iter()
-        .filter(|table| table.len() > 1)
-        .filter_map(|table| rows(table, texts))
-        .collect()
+        .filter_map(|table| rows(table, &written))
+        .collect();
+    tables.sort_by(|a, b| a.area.top.total_cmp(&b.area.top));
+    tables
 }
 
-/// Whether the strip's columns are the table's, or some of them merged.
+/// Whether the table comes down to where the strip begins.
+fn reaches(table: &[Strip<'_>], strip: &Strip<'_>) -> bool {
+    let last = table.last();
+    last.is_some_and(|last| last.area.bottom >= strip.area.top - EDGE_PT)
+}
+
+/// For each cell, whether others stand beside it: what is written there belongs to its rules, whatever gaps say.
+pub(super) fn beside(cells: &[Cell]) -> Vec<bool> {
+    let mut beside = vec![false; cells.len()];
+    for strip in strips(cells).iter().filter(|strip| strip.cells.len() > 1) {
+        for (place, _) in &strip.cells {
+            if let Some(slot) = beside.get_mut(*place) {
+                *slot = true;
+            }
+        }
+    }
+    beside
+}
+
+/// Whether the strip stands right under the table and its columns are the table's, or some of them merged.
 fn continues(table: &[Strip<'_>], strip: &Strip<'_>) -> bool {
+    let last = table.last().map(|last| last.area);
+    let under = last.is_some_and(|last| {
+        near(last.bottom, strip.area.top)
+            && near(last.left, strip.area.left)
+            && near(last.right, strip.area.right)
+    });
+    if !under {
+        return false;
+    }
     let widest = table.iter().map(Strip::edges).max_by_key(Vec::len);
     let (columns, own) = (widest.unwrap_or_default(), strip.edges());
     let within = |some: &[f64], all: &[f64]| {
@@ -102,7 +136,7 @@ fn strips(cells: &[Cell]) -> Vec<Strip<'_>> {
 }
 
 /// A table's rows in its finest columns; None for a single column.
-fn rows(table: &[Strip<'_>], texts: &[String]) -> Option<Rows> {
+fn rows(table: &[Strip<'_>], written: &Written<'_>) -> Option<Rows> {
     let columns = table.iter().map(Strip::edges).max_by_key(Vec::len)?;
     let count = columns.len().checked_sub(1).filter(|count| *count > 1)?;
     let mut found = Rows {
@@ -110,21 +144,68 @@ fn rows(table: &[Strip<'_>], texts: &[String]) -> Option<Rows> {
         ..Rows::default()
     };
     for strip in table {
-        let mut row = vec![String::new(); count];
+        let mut by_line: BTreeMap<usize, Vec<String>> = BTreeMap::new();
         for (place, cell) in &strip.cells {
             let column = columns.iter().position(|edge| near(*edge, cell.area.left));
-            if let (Some(slot), Some(text)) = (
-                column.and_then(|column| row.get_mut(column)),
-                texts.get(*place),
-            ) {
-                slot.clone_from(text);
+            for (line, piece) in written.in_cell(*place) {
+                let row = by_line
+                    .entry(*line)
+                    .or_insert_with(|| vec![String::new(); count]);
+                if let Some(cell) = column.and_then(|column| row.get_mut(column)) {
+                    append(cell, &piece.text);
+                }
             }
-            found.cells.push(*place);
         }
-        found.rows.push(row);
+        let by_line = by_line.into_values().collect();
+        found.rows.extend(strip_rows(by_line, count));
     }
     let filled = found.rows.iter().flatten().filter(|text| !text.is_empty());
     (filled.count() > count).then_some(found)
+}
+
+/// The pieces of each cell with the line they stand on.
+struct Written<'a>(Vec<Vec<(usize, &'a Piece)>>);
+
+impl<'a> Written<'a> {
+    fn of(cells: usize, lines: &'a [Line]) -> Self {
+        let mut written = vec![Vec::new(); cells];
+        for (at, line) in lines.iter().enumerate() {
+            for piece in &line.pieces {
+                if let Some(cell) = piece.cell.and_then(|cell| written.get_mut(cell)) {
+                    cell.push((at, piece));
+                }
+            }
+        }
+        Self(written)
+    }
+
+    fn in_cell(&self, cell: usize) -> &[(usize, &'a Piece)] {
+        self.0.get(cell).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The lines of a strip are one row, unless several of them begin one: tables may rule their columns only.
+fn strip_rows(written: Vec<Vec<String>>, count: usize) -> Vec<Vec<String>> {
+    let begins = |row: &Vec<String>| {
+        let filled = row.iter().filter(|cell| !cell.is_empty()).count();
+        filled > 1 && row.first().is_some_and(|cell| !cell.is_empty())
+    };
+    let several = written.iter().filter(|row| begins(row)).count() > 1;
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for line in written {
+        match rows.last_mut().filter(|_| !several || !begins(&line)) {
+            Some(above) => {
+                for (cell, more) in above.iter_mut().zip(&line) {
+                    append(cell, more);
+                }
+            }
+            None => rows.push(line),
+        }
+    }
+    match rows.is_empty() {
+        true => vec![vec![String::new(); count]],
+        false => rows,
+    }
 }
 
 /// The words of each cell, lines joined by a blank.
@@ -191,6 +272,7 @@ fn append(cell: &mut String, more: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layout::{Word, lines};
 
     fn cells(list: &[[f64; 4]]) -> Vec<Cell> {
         let area = |[left, top, right, bottom]: [f64; 4]| Area {
@@ -218,13 +300,61 @@ mod tests {
             [0.0, 30.0, 45.0, 40.0],
             [45.0, 30.0, 90.0, 40.0],
         ]);
-        let texts = ["Parts", "Part", "Qty", "Plate", "4", "Drawn", "Date"].map(str::to_owned);
-        let tables = lattice(&cells, &texts);
+        let words = ["Parts", "Part", "Qty", "Plate", "4", "Drawn", "Date"];
+        let lines = lines_in(&cells, &words.map(|words| vec![words]));
+        let tables = lattice(&cells, &[], &lines);
         assert_eq!(tables.len(), 1);
         assert_eq!(
             tables[0].rows,
             [["Parts", ""], ["Part", "Qty"], ["Plate", "4"]]
         );
-        assert_eq!(tables[0].cells, [0, 1, 2, 3, 4]);
+    }
+    /// Lines of 4 high type in cells, from the top, 5 apart.
+    fn lines_in(cells: &[Cell], words: &[Vec<&str>]) -> Vec<Line> {
+        let mut list = Vec::new();
+        for (place, (cell, words)) in cells.iter().zip(words).enumerate() {
+            for (row, word) in (0..).zip(words) {
+                let top = cell.area.top + 1.0 + 5.0 * f64::from(row);
+                list.push(Word {
+                    text: (*word).to_owned(),
+                    area: Area {
+                        left: cell.area.left + 1.0,
+                        top,
+                        right: cell.area.left + 20.0,
+                        bottom: top + 4.0,
+                    },
+                    cell: Some(place),
+                });
+            }
+        }
+        lines(list)
+    }
+
+    #[test]
+    fn tables_may_rule_their_columns_only_and_words_may_wrap() {
+        let cells = cells(&[
+            [0.0, 0.0, 30.0, 10.0],
+            [30.0, 0.0, 90.0, 10.0],
+            [0.0, 10.0, 30.0, 40.0],
+            [30.0, 10.0, 90.0, 40.0],
+        ]);
+        let rows = |first: Vec<&str>, second: Vec<&str>| {
+            let lines = lines_in(&cells, &[vec!["Item"], vec!["Part"], first, second]);
+            let mut tables = lattice(&cells, &[], &lines);
+            tables.swap_remove(0).rows
+        };
+        let three = rows(vec!["1", "2", "3"], vec!["Plate", "Cover", "Shim"]);
+        assert_eq!(
+            three,
+            [
+                ["Item", "Part"],
+                ["1", "Plate"],
+                ["2", "Cover"],
+                ["3", "Shim"]
+            ]
+        );
+        let one = rows(vec!["1"], vec!["Plate", "left", "hand"]);
+        assert_eq!(one, [["Item", "Part"], ["1", "Plate left hand"]]);
+        assert_eq!(beside(&cells), [true; 4]);
     }
 }

@@ -157,6 +157,43 @@ fn a_title_block_states_the_part() {
     assert!(extraction.part_lines.is_empty() && extraction.drawing.is_none());
 }
 
+#[test]
+fn a_title_block_whose_cells_line_up_is_no_table_of_parts() {
+    let rows = [
+        [("MATERIAL", "Galv"), ("THICKNESS", "1.2 mm"), ("QTY", "40")],
+        [("TITLE", "Cover"), ("DWG NO.", "C-7"), ("REV", "2")],
+    ];
+    let parts: [&[&str]; 3] = [
+        &["2", "Clip", "12"],
+        &["1", "Lid", "6"],
+        &["ITEM", "DESCRIPTION", "QTY"],
+    ];
+    let mut page = ruled_table(300.0, 150.0, &[80.0, 80.0, 80.0], &parts);
+    for (row, cells) in (0..).zip(rows) {
+        for (column, (label, value)) in (0..).zip(cells) {
+            let (x, y) = (
+                300.0 + 80.0 * f64::from(column),
+                60.0 - 30.0 * f64::from(row),
+            );
+            page += &rectangle(x, y, 80.0, 30.0);
+            page += &text(label, x + 2.0, y + 22.0, 6.0);
+            page += &text(value, x + 6.0, y + 6.0, 10.0);
+        }
+    }
+    let extraction = read(&PdfFile::page(&page));
+    let names: Vec<_> = extraction
+        .part_lines
+        .iter()
+        .map(|line| line.part_name.as_deref().unwrap())
+        .collect();
+    assert_eq!(names, ["Lid", "Clip"]);
+    let facts = &extraction.facts;
+    assert_eq!(facts.part_name.as_ref().unwrap().value, "Cover");
+    assert_eq!(facts.thickness_mm.as_ref().unwrap().value, 1.2);
+    assert_eq!(facts.quantity.as_ref().unwrap().value, 40);
+    assert_eq!(fields(&extraction).len(), 6);
+}
+
 fn order(table: &str) -> Vec<u8> {
     let mut page = text("PURCHASE ORDER", 200.0, 800.0, 18.0);
     page += &text("PO Number: 4500123", 50.0, 760.0, 10.0);

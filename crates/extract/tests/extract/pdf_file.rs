@@ -1,7 +1,5 @@
 //! A PDF made by hand for a test: pages of operators, streams, objects. Never checks what it writes.
 
-use std::fmt::Write as _;
-
 /// Objects by their place, from 1; the catalogue and the pages come last.
 #[derive(Default)]
 pub(crate) struct PdfFile {
@@ -70,10 +68,9 @@ impl PdfFile {
         let xref = bytes.len();
         let mut tail = format!("xref\n0 {}\n0000000000 65535 f \n", offsets.len() + 1);
         for offset in &offsets {
-            let _ = writeln!(tail, "{offset:010} 00000 n ");
+            tail += &format!("{offset:010} 00000 n \n");
         }
-        let _ = write!(
-            tail,
+        tail += &format!(
             "trailer\n<< /Size {} /Root {root} 0 R {} >>\nstartxref\n{xref}\n%%EOF\n",
             offsets.len() + 1,
             self.trailer

@@ -194,7 +194,9 @@ fn deep_objects_and_cycles_end() {
     cycle.add_page("/Annots 1 0 R", &text("page", 100.0, 700.0, 12.0));
     for bytes in [deep("[", "]"), deep("<< /A ", " >>"), cycle.bytes()] {
         // Whatever the answer: it comes.
-        let _ = soon(|| outcome_of(&bytes, &Limits::default(), |input| input.preview = true));
+        drop(soon(|| {
+            outcome_of(&bytes, &Limits::default(), |input| input.preview = true)
+        }));
     }
     let tangled = "q ".repeat(100_000) + &"BT ".repeat(50_000) + &"1 0 0 1 0 0 cm ".repeat(50_000);
     soon(|| read(&PdfFile::page(&tangled)));
@@ -242,9 +244,9 @@ proptest! {
             let place = place.index(bytes.len());
             bytes[place] = byte;
         }
-        let _ = outcome_of(&bytes, &Limits::default(), |_| {});
+        drop(outcome_of(&bytes, &Limits::default(), |_| {}));
         bytes.truncate(cut.index(bytes.len()));
-        let _ = outcome_of(&bytes, &Limits::default(), |input| input.preview = true);
+        drop(outcome_of(&bytes, &Limits::default(), |input| input.preview = true));
     }
 
     #[test]
