@@ -196,7 +196,7 @@ pub(super) fn read_mode(text: Option<&str>) -> Result<Mode, Problem> {
         Some(text) => Mode::parse(text).ok_or_else(|| {
             Problem::invalid_field(
                 "mode",
-                "accepted are AUTO, dxf, lbrn2, pdf, excel, image, text, word, zip",
+                "accepted are AUTO, dxf, lbrn2, pdf, excel, image, svg, text, word, zip",
             )
         }),
     }
