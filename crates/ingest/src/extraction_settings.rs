@@ -114,3 +114,60 @@ impl ExtractionSettings {
         kinds.fold(self.memory_bytes_max, u64::max)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use service::Settings;
+
+    use super::*;
+
+    fn settings(overrides: &[&str]) -> ExtractionSettings {
+        let overrides: Vec<String> = overrides
+            .iter()
+            .map(|setting| format!("ingest.extraction.{setting}"))
+            .collect();
+        let settings = Settings::load(None, [("", ""); 0], &overrides).unwrap();
+        settings.section("ingest.extraction").unwrap()
+    }
+
+    #[test]
+    fn a_kind_may_have_limits_of_its_own() {
+        let settings = settings(&[
+            "kinds.pdf.memory_bytes_max=2147483648",
+            "kinds.pdf.wall_seconds_max=90",
+        ]);
+        settings.check().unwrap();
+        let pdf = settings.budget(Some(Kind::Pdf));
+        let dxf = settings.budget(Some(Kind::Dxf));
+        assert_eq!((pdf.memory_bytes_max, pdf.wall_seconds_max), (1 << 31, 90));
+        assert_eq!(pdf.cpu_seconds_max, dxf.cpu_seconds_max);
+        assert_eq!((dxf.memory_bytes_max, dxf.wall_seconds_max), (1 << 30, 30));
+        assert_eq!(settings.memory_bytes_of_any(), 1 << 31);
+    }
+
+    #[test]
+    fn faults_name_the_key() {
+        for (setting, named) in [
+            (
+                "kinds.dwg.wall_seconds_max=9",
+                "ingest.extraction.kinds.dwg",
+            ),
+            (
+                "memory_bytes_max=1000",
+                "ingest.extraction.memory_bytes_max",
+            ),
+            (
+                "kinds.pdf.memory_bytes_max=1000",
+                "ingest.extraction.kinds.pdf.memory_bytes_max",
+            ),
+            ("wall_seconds_max=0", "ingest.extraction.wall_seconds_max"),
+            (
+                "ocr_wall_seconds_max=0",
+                "ingest.extraction.ocr_wall_seconds_max",
+            ),
+        ] {
+            let fault = settings(&[setting]).check().unwrap_err().to_string();
+            assert!(fault.contains(named), "{setting}: {fault}");
+        }
+    }
+}

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use extract::Preview;
 use ring::digest::{Context, SHA256, digest};
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
@@ -127,6 +128,15 @@ impl Storage {
 
     pub(crate) fn previews(&self) -> &Previews {
         &self.previews
+    }
+
+    /// Keeps a picture of stored bytes, unless they have gone meanwhile.
+    pub(crate) async fn keep_preview(&self, key: BlobKey, preview: &Preview) -> io::Result<()> {
+        self.previews.put_original(key, preview).await?;
+        match tokio::fs::try_exists(self.path(key)).await? {
+            true => Ok(()),
+            false => self.previews.remove(key).await,
+        }
     }
 
     /// Where the bytes are.

@@ -88,7 +88,7 @@ async fn make(
         let preview = outcome.map_err(no_picture)?.preview;
         let preview =
             preview.ok_or_else(|| NoPicture::None("nothing in it can be shown".to_owned()))?;
-        let kept = previews.put_original(key, &preview).await;
+        let kept = state.storage.keep_preview(key, &preview).await;
         kept.map_err(NoPicture::Unstorable)?;
     }
     let (path, form) = previews.original(key).await.ok_or_else(damaged)?;

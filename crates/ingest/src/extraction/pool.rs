@@ -208,8 +208,7 @@ async fn read(state: &ServiceState, reader: &mut Reader, row: &FileRow) -> Found
 /// A preview that cannot be kept is made again when somebody asks for it.
 async fn keep_preview(state: &ServiceState, row: &FileRow, preview: &Preview) {
     let Some(key) = row.blob_key() else { return };
-    let kept = state.storage.previews().put_original(key, preview).await;
-    if let Err(cause) = kept {
+    if let Err(cause) = state.storage.keep_preview(key, preview).await {
         tracing::warn!(%cause, file = row.id, "a preview could not be kept");
     }
 }
