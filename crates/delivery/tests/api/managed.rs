@@ -179,7 +179,10 @@ async fn rotated_secrets_overlap_and_end(backend: Backend) {
     else {
         panic!("{shown:?}");
     };
-    assert_eq!((masked.len(), new.ends_with(&masked[3..])), (7, true));
+    assert_eq!(
+        (masked.len(), new.ends_with(masked.trim_start_matches('*'))),
+        (7, true)
+    );
     // Given, and without overlap: only it signs.
     let given = "a given secret";
     subscriptions

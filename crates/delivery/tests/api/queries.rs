@@ -9,7 +9,7 @@ use db::{Clock, SystemClock};
 use delivery::{
     Delivery, DeliveryFilter, DeliveryHealth, DeliveryState, DeliveryStats, EndpointTotals,
     EventFilter, Failure, Filter, HealthStatus, LoggedEvent, Page, QueueStats, ReconcileCursor,
-    Reconciled, RedeliverRefusal, Replay, ReplaySpec, ReplayState, Verdict,
+    Reconciled, RedeliverRefusal, Replay, ReplaySpec, ReplayState, Subscription, Verdict,
 };
 use testkit::{ScriptedEndpoint, ScriptedReply};
 
@@ -52,7 +52,11 @@ async fn deliveries_are_listed_and_shown_with_their_attempts(backend: Backend) {
     }
     assert_eq!(seen.len(), 5);
     assert!(seen.is_sorted_by(|a, b| a > b), "newest first");
-    let oldest = *seen.last().unwrap();
+    shows_attempts_and_filters(&harness, &made, *seen.last().unwrap());
+}
+
+fn shows_attempts_and_filters(harness: &Harness, made: &Subscription, oldest: DeliveryId) {
+    let all = DeliveryFilter::default();
     let (delivery, attempts) = harness
         .read(|conn| Delivery::find(conn, 1, oldest))
         .unwrap();
