@@ -27,6 +27,7 @@
 mod body_signature;
 mod canonical;
 mod catalogue;
+mod catalogue_data;
 mod codes;
 mod event;
 mod event_type;

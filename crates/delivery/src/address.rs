@@ -197,4 +197,36 @@ mod tests {
                 .contains("fd00::1".parse().unwrap())
         );
     }
+
+    proptest::proptest! {
+        /// However an IPv4 address is wrapped, it is judged by what it carries; no wrapping opens a private one.
+        #[test]
+        fn a_wrapped_private_address_stays_private(bits: u32, host: u128) {
+            let v4 = Ipv4Addr::from_bits(bits);
+            let policy = AddressPolicy::default();
+            let nat64 = Ipv6Addr::from_bits(0x64_ff9b << 96 | u128::from(bits));
+            proptest::prop_assert_eq!(policy.permits(nat64.into(), true), is_public_v4(v4));
+            for wrapped in [
+                IpAddr::V6(v4.to_ipv6_mapped()),
+                IpAddr::V6(Ipv6Addr::from_bits(bits.into())),
+                IpAddr::V6(Ipv6Addr::from_bits(0x2002 << 112 | u128::from(bits) << 80 | host >> 48)),
+                IpAddr::V6(Ipv6Addr::from_bits(0x2001_0000 << 96 | host >> 32)),
+                IpAddr::V6(Ipv6Addr::from_bits(0xfec0 << 112 | host >> 16)),
+            ] {
+                proptest::prop_assert!(!policy.permits(wrapped, true), "{wrapped}");
+            }
+            // Without TLS nothing is reached that is not allowed by name of its network.
+            let some = [v4.into(), Ipv6Addr::from_bits(host).into()];
+            proptest::prop_assert!(some.iter().all(|address| !policy.permits(*address, false)));
+        }
+
+        /// A network holds exactly the addresses that share its first bits.
+        #[test]
+        fn a_network_holds_what_shares_its_bits(bits: u32, other: u32, length in 0_u32..=32) {
+            let network = Network::parse(&format!("{}/{length}", Ipv4Addr::from_bits(bits))).unwrap();
+            let mask = u32::MAX.checked_shl(32 - length).unwrap_or(0);
+            let shares = bits & mask == other & mask;
+            proptest::prop_assert_eq!(network.contains(Ipv4Addr::from_bits(other).into()), shares);
+        }
+    }
 }

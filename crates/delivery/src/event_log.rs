@@ -210,7 +210,8 @@ impl std::fmt::Display for ReconcileCursor {
 
 impl Reconciled {
     /// A page of what is owed to a subscription (its row key) since `cursor`, from the beginning without one. What a
-    /// transaction still under way may commit before something else waits until that is settled.
+    /// transaction still under way may commit before something else waits until that is settled; on PostgreSQL any
+    /// transaction on the server counts.
     ///
     /// # Errors
     /// [`DbError`].

@@ -286,3 +286,22 @@ pub fn selects_known(pattern: &TypePattern, registered: &[EventTypeEntry]) -> bo
         .chain(own)
         .any(|event_type| pattern.matches(event_type))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shipped_examples_fit_their_schemas() {
+        for entry in contract::CATALOGUE {
+            let validator = compile(&entry.schema().to_string()).unwrap();
+            let example = JsonObject::of(&entry.example()).unwrap();
+            assert_eq!(
+                departures(&validator, &example),
+                Vec::<String>::new(),
+                "{}",
+                entry.event_type
+            );
+        }
+    }
+}

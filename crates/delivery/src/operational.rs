@@ -58,7 +58,7 @@ impl News<'_> {
                 "delivery_id": DeliveryId(*delivery_id).to_string(),
                 "event_id": event.id.to_string(),
                 "event_type": event.event_type.as_str(),
-                "subject": event.subject,
+                "event_subject": event.subject,
                 "attempts": attempts,
                 "status_code": outcome.status,
                 "error": outcome.message,

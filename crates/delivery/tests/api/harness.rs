@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use contract::{EventType, JsonObject};
 use db::{
-    Backend, Clock, Database, EmbeddedMigrations, Lane, Migrations, SystemClock, TxError,
-    WriteError, Writer, WriterSettings, embed_migrations, sql,
+    Backend, Clock, Conn, Database, DbError, EmbeddedMigrations, Lane, Migrations, SystemClock,
+    TxError, WriteError, Writer, WriterSettings, embed_migrations, sql,
 };
 use delivery::{
-    DeliverySettings, Engine, EngineError, NewEvent, Published, Publisher, SubscriptionSettings,
-    Tenant, Vault,
+    DeliverySettings, Engine, EngineError, EventFilter, NewEvent, Page, Published, Publisher,
+    Revealed, SubscriptionFields, SubscriptionSettings, Tenant, Vault,
 };
 use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use testkit::{RecordedRequest, TempDb};
@@ -165,6 +165,46 @@ impl Harness {
 
     pub(crate) fn engine(&self) -> &Engine {
         self.engine.as_ref().expect("the engine runs")
+    }
+
+    pub(crate) fn tenant(&self) -> Tenant {
+        self.engine().default_tenant().clone()
+    }
+
+    /// A managed subscription to `note.*` that `change` has changed.
+    pub(crate) async fn subscribe(
+        &self,
+        url: &str,
+        change: impl FnOnce(&mut SubscriptionFields),
+    ) -> Revealed {
+        let mut fields = SubscriptionFields {
+            url: url.into(),
+            events: vec!["note.*".into()],
+            ..SubscriptionFields::default()
+        };
+        change(&mut fields);
+        let (subscriptions, tenant) = (self.engine().subscriptions(), self.tenant());
+        let created = subscriptions.create(&tenant, fields, None);
+        created.await.expect("the subscription is created")
+    }
+
+    /// A short read.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&mut Conn) -> Result<T, DbError>) -> T {
+        self.database
+            .reads()
+            .run_blocking(read)
+            .expect("it can be read")
+    }
+
+    /// How many events of this type have been published.
+    pub(crate) fn published(&self, event_type: &str) -> usize {
+        let filter = EventFilter {
+            event_type: Some(event_type.into()),
+            ..EventFilter::default()
+        };
+        let publisher = self.engine().publisher();
+        let list = self.read(|conn| filter.list(conn, publisher, 1, Page::first(1_000)));
+        list.items.len()
     }
 
     pub(crate) fn event(&self, event_type: &str, data: &str) -> NewEvent {

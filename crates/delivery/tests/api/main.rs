@@ -3,15 +3,23 @@
 //! `cfg(test)` says nothing new to the compiler; it lets clippy allow `unwrap` in the helpers too.
 
 #[cfg(test)]
+mod accepted;
+#[cfg(test)]
+mod endpoints;
+#[cfg(test)]
 mod fairness;
 #[cfg(test)]
 mod gated_endpoint;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod managed;
+#[cfg(test)]
 mod outcomes;
 #[cfg(test)]
 mod publish;
+#[cfg(test)]
+mod queries;
 #[cfg(test)]
 mod recovery;
 #[cfg(test)]
