@@ -65,9 +65,11 @@ impl Documented {
         } = settled;
         needs_review.append(&mut self.needs_review);
         let measured = self.drawing.map(|drawn| drawn.measure(input, limits));
+        let mut measured = measured.unwrap_or_default();
+        measured.judge(&facts, &rules.shop);
         let Measured {
             section, findings, ..
-        } = measured.unwrap_or_default();
+        } = measured;
         let part_lines_total = u64::try_from(self.part_lines.len()).unwrap_or(u64::MAX);
         self.part_lines.truncate(limits.part_lines_max);
         let extraction = Extraction {

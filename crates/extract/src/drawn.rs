@@ -8,8 +8,10 @@ use crate::facts::{self, Facts, Hints, Review, Rules, Settled, settle};
 use crate::kind::Kind;
 use crate::lightburn::LightburnSection;
 use crate::limits::Limits;
-use crate::outcome::{Outcome, Preview};
-use drawing::{Drawing, Extents, Finding, Measures, UnitClues, Units, measure};
+use crate::outcome::{Outcome, Preview, PreviewForm};
+use drawing::{
+    Drawing, Extents, Finding, Measures, PreviewOptions, ShopRules, UnitClues, Units, measure,
+};
 
 /// A drawing with what its format knows about it.
 pub(crate) struct Drawn {
@@ -47,6 +49,8 @@ pub(crate) struct Measured {
     pub(crate) needs_review: Vec<Review>,
     pub(crate) layers: Vec<String>,
     pub(crate) diagnostics: Diagnostics,
+    /// In mm, for a picture of it; kept only when one is wanted.
+    pub(crate) drawing: Option<Drawing>,
 }
 
 impl Drawn {
@@ -77,6 +81,9 @@ impl Drawn {
             ..
         } = settled;
         needs_review.append(&mut measured.needs_review);
+        measured.judge(&facts, &rules.shop);
+        let drawn = measured.preview(input.file_name, limits);
+        let preview = preview.filter(|_| measured.is_empty()).or(drawn);
         let extraction = Extraction {
             confidence_score,
             facts,
@@ -109,20 +116,24 @@ impl Drawn {
         if let Some(lightburn) = &mut lightburn {
             lightburn.complete(&mut self.drawing, &measures, &limits.measure);
         }
-        let Drawing { texts, layers, .. } = self.drawing;
+        let Drawing { texts, layers, .. } = &self.drawing;
+        let texts = texts.iter().map(|text| text.value.clone()).collect();
         Measured {
             needs_review: reviews(&measures, units),
-            layers: layers.into_iter().map(|layer| layer.name).collect(),
+            layers: layers.iter().map(|layer| layer.name.clone()).collect(),
             section: Some(DrawingSection {
                 format_version: self.format_version,
                 measures,
                 paper_space_entities: self.paper_space_entities,
                 blocks: Vec::new(),
-                texts: texts.into_iter().map(|text| text.value).collect(),
+                texts,
                 lightburn,
+                estimate: None,
+                mass_kg: None,
             }),
             findings,
             diagnostics: self.diagnostics,
+            drawing: input.preview.then_some(self.drawing),
         }
     }
 
@@ -144,6 +155,42 @@ impl Drawn {
         }
         drawing.units = Some(units);
         units
+    }
+}
+
+impl Measured {
+    /// What follows from the measures once material and thickness are settled: what the shop cannot make, the time,
+    /// the mass.
+    pub(crate) fn judge(&mut self, facts: &Facts, shop: &ShopRules) {
+        let Some(section) = &mut self.section else {
+            return;
+        };
+        let thickness_mm = facts.thickness_mm.as_ref().map(|fact| fact.value);
+        let measures = &section.measures;
+        self.findings.extend(shop.findings(measures, thickness_mm));
+        if let (Some(material), Some(thickness_mm)) = (&facts.material, thickness_mm) {
+            section.estimate = shop.estimate(measures, &material.value, thickness_mm);
+            section.mass_kg = shop.mass_kg(measures, &material.value, thickness_mm);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        let section = self.section.as_ref();
+        section.is_none_or(|section| section.measures.extents_mm.is_none())
+    }
+
+    /// The picture, when one is wanted.
+    pub(crate) fn preview(&self, title: &str, limits: &Limits) -> Option<Preview> {
+        let options = PreviewOptions {
+            title,
+            svg_bytes_max: limits.svg_bytes_max,
+            ..PreviewOptions::default()
+        };
+        let svg = drawing::preview(self.drawing.as_ref()?, &self.findings, &options);
+        Some(Preview {
+            form: PreviewForm::Svg,
+            bytes: svg.into_bytes(),
+        })
     }
 }
 

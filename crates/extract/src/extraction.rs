@@ -7,7 +7,7 @@ use crate::error::ExtractError;
 use crate::facts::{Conflict, Facts, ProjectSuggestion, Review};
 use crate::kind::Kind;
 use crate::lightburn::LightburnSection;
-use drawing::{Finding, HoleGroup, Measures, Severity};
+use drawing::{Estimate, Finding, HoleGroup, Measures, Severity};
 use serde::{Deserialize, Serialize};
 
 /// One file's outcome.
@@ -62,6 +62,12 @@ pub struct DrawingSection {
     /// What only LightBurn knows of its projects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lightburn: Option<LightburnSection>,
+    /// How long cutting takes, when material and thickness are known and the shop's table has a row for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<Estimate>,
+    /// Of all parts, cut once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mass_kg: Option<f64>,
 }
 
 /// A block and how often it stands in the drawing, copies in arrays and in other blocks included.

@@ -50,6 +50,8 @@ pub struct Limits {
     pub sheet: SheetLimits,
     pub image: ImageLimits,
     pub svg: SvgLimits,
+    /// Bytes of a picture drawn as SVG; what is larger is drawn more coarsely.
+    pub svg_bytes_max: usize,
     pub measure: MeasureLimits,
     pub pdf: PdfLimits,
 }
@@ -80,6 +82,7 @@ impl Default for Limits {
             sheet: SheetLimits::default(),
             image: ImageLimits::default(),
             svg: SvgLimits::default(),
+            svg_bytes_max: 2 * 1024 * 1024,
             measure: MeasureLimits::default(),
             pdf: PdfLimits::default(),
         }

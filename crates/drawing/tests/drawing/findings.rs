@@ -163,14 +163,13 @@ fn thirty_thousand_lines_in_every_layout_are_no_quadratic_matter() {
         for n in 0..30_000_u32 {
             add(&mut crowd, layout(f64::from(n)));
         }
-        let start = std::time::Instant::now();
-        let measures = measured(&crowd);
-        assert!(!measures.findings.is_empty(), "{name}");
-        assert!(
-            start.elapsed().as_secs() < 20,
-            "{name}: {:?}",
-            start.elapsed()
-        );
+        // Few enough steps that comparing all with all would be cut off long before its end.
+        let limits = MeasureLimits {
+            crossing_steps_max: 500_000,
+            ..MeasureLimits::default()
+        };
+        let findings = measure(&crowd, &limits).findings;
+        assert!(!findings.is_empty(), "{name}");
     }
 }
 

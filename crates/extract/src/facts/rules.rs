@@ -1,6 +1,7 @@
 //! How names and texts are read, as data that a shop can change in its configuration; it must never hold a rule that code repeats.
 
 use drawing::LayerRules;
+use drawing::ShopRules;
 use serde::{Deserialize, Serialize};
 
 use super::material::Materials;
@@ -28,6 +29,8 @@ pub struct Rules {
     pub feature_words: Vec<String>,
     /// Which layer names mean which operation.
     pub layers: LayerRules,
+    /// What the shop's machine, sheets and materials are like.
+    pub shop: ShopRules,
 }
 
 /// A named form of file names.
@@ -222,6 +225,7 @@ impl Default for Rules {
             conventions: CONVENTIONS.map(convention).into(),
             part_words: words(PART_WORDS),
             feature_words: words(FEATURE_WORDS),
+            shop: ShopRules::default(),
             layers: LayerRules::default(),
         }
     }

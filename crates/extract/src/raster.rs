@@ -1,0 +1,179 @@
+//! Pictures as PNG: for programs that show no SVG. Never follows a reference out of the picture, and never makes more
+//! pixels than asked for.
+
+use crate::outcome::{Preview, PreviewForm};
+use resvg::tiny_skia::{Pixmap, Transform};
+use resvg::usvg::{self, fontdb};
+use std::sync::{Arc, OnceLock};
+
+/// The longer side of a PNG at most, in pixels.
+pub const PNG_SIZE_MAX_PX: u32 = 1024;
+
+/// Why there is no PNG.
+#[derive(Debug, thiserror::Error)]
+pub enum RasterError {
+    #[error("the preview is not an SVG that can be drawn: {0}")]
+    Svg(#[from] usvg::Error),
+    #[error("the preview is not text")]
+    Text(#[from] std::str::Utf8Error),
+    #[error("a picture of {width} by {height} pixels cannot be made")]
+    Size { width: u32, height: u32 },
+    #[error("the PNG could not be written: {0}")]
+    Png(String),
+}
+
+/// A preview as PNG, its longer side `size_max_px` or [`PNG_SIZE_MAX_PX`], whichever is less; one that is a PNG already
+/// stays as it is. Letters are drawn with the fonts of the system, which are read once; without any they are left out.
+///
+/// # Errors
+/// [`RasterError`] when the preview is not an SVG that can be drawn.
+pub fn png_of(preview: &Preview, size_max_px: u32) -> Result<Preview, RasterError> {
+    let bytes = match preview.form {
+        PreviewForm::Png => preview.bytes.clone(),
+        PreviewForm::Svg => svg_to_png(std::str::from_utf8(&preview.bytes)?, size_max_px)?,
+    };
+    Ok(Preview {
+        form: PreviewForm::Png,
+        bytes,
+    })
+}
+
+/// Draws an SVG on white; see [`png_of`].
+///
+/// # Errors
+/// [`RasterError`] when it cannot be drawn.
+pub fn svg_to_png(svg: &str, size_max_px: u32) -> Result<Vec<u8>, RasterError> {
+    let size_max_px = size_max_px.clamp(1, PNG_SIZE_MAX_PX);
+    let longer = |tree: &usvg::Tree| tree.size().width().max(tree.size().height());
+    let mut tree = parse(svg)?;
+    let scale = size_max_px as f32 / longer(&tree);
+    if svg.contains(NON_SCALING) {
+        tree = parse(&scaled_strokes(svg, f64::from(scale)))?;
+    }
+    let (width, height) = (
+        pixels(tree.size().width() * scale),
+        pixels(tree.size().height() * scale),
+    );
+    let mut pixmap = Pixmap::new(width, height).ok_or(RasterError::Size { width, height })?;
+    pixmap.fill(resvg::tiny_skia::Color::WHITE);
+    let transform = Transform::from_scale(scale, scale);
+    resvg::render(&tree, transform, &mut pixmap.as_mut());
+    pixmap
+        .encode_png()
+        .map_err(|error| RasterError::Png(error.to_string()))
+}
+
+fn parse(svg: &str) -> Result<usvg::Tree, usvg::Error> {
+    let options = usvg::Options {
+        resources_dir: None,
+        fontdb: fonts(),
+        image_href_resolver: usvg::ImageHrefResolver {
+            resolve_data: usvg::ImageHrefResolver::default_data_resolver(),
+            resolve_string: Box::new(|_, _| None),
+        },
+        ..usvg::Options::default()
+    };
+    usvg::Tree::from_str(svg, &options)
+}
+
+fn fonts() -> Arc<fontdb::Database> {
+    static FONTS: OnceLock<Arc<fontdb::Database>> = OnceLock::new();
+    let load = || {
+        let mut fonts = fontdb::Database::new();
+        fonts.load_system_fonts();
+        let families = [
+            "DejaVu Sans",
+            "Liberation Sans",
+            "Noto Sans",
+            "Arial",
+            "Helvetica",
+        ];
+        let has = |family: &&&str| {
+            let mut faces = fonts.faces();
+            faces.any(|face| face.families.iter().any(|(name, _)| name == **family))
+        };
+        if let Some(family) = families.iter().find(has) {
+            fonts.set_sans_serif_family(*family);
+        }
+        Arc::new(fonts)
+    };
+    Arc::clone(FONTS.get_or_init(load))
+}
+
+/// Strokes of our previews are as wide on every screen; the renderer does not know that word.
+const NON_SCALING: &str = "vector-effect=\"non-scaling-stroke\"";
+const STROKE_WIDTH: &str = "stroke-width=\"";
+/// Pixels of a stroke for each that it says: previews are looked at smaller than they are drawn.
+const STROKE_PIXELS: f64 = 1.3;
+
+/// The same SVG with its stroke widths, which are pixels, in its own units.
+fn scaled_strokes(svg: &str, scale: f64) -> String {
+    let mut parts = svg.split(STROKE_WIDTH);
+    let mut scaled = String::with_capacity(svg.len() + 1_024);
+    scaled.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        scaled.push_str(STROKE_WIDTH);
+        let (figure, rest) = part.split_once('"').unwrap_or((part, ""));
+        match figure.parse::<f64>() {
+            Ok(width) => scaled.push_str(&(width * STROKE_PIXELS / scale).to_string()),
+            Err(_) => scaled.push_str(figure),
+        }
+        scaled.push('"');
+        scaled.push_str(rest);
+    }
+    scaled
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "at most the longest side asked for"
+)]
+fn pixels(length: f32) -> u32 {
+    (length.round() as u32).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SVG: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="-1 -1 12 7"><g stroke="#ff0000"
+        stroke-width="2" fill="none"><path vector-effect="non-scaling-stroke" d="M0 0L10 0"/></g></svg>"##;
+
+    fn size(png: &[u8]) -> (u32, u32) {
+        let figure = |at: usize| u32::from_be_bytes(png[at..at + 4].try_into().unwrap());
+        (figure(16), figure(20))
+    }
+
+    #[test]
+    fn pictures_keep_their_shape_and_stay_in_their_bounds() {
+        for (asked, expected) in [(600, (600, 350)), (10_000, (1024, 597)), (0, (1, 1))] {
+            assert_eq!(size(&svg_to_png(SVG, asked).unwrap()), expected, "{asked}");
+        }
+        let preview = Preview {
+            form: PreviewForm::Svg,
+            bytes: SVG.into(),
+        };
+        let png = png_of(&preview, 64).unwrap();
+        assert_eq!((png.form, size(&png.bytes)), (PreviewForm::Png, (64, 37)));
+        assert_eq!(png_of(&png, 8).unwrap(), png);
+    }
+
+    #[test]
+    fn strokes_are_as_wide_as_they_say_and_references_lead_nowhere() {
+        let thick = svg_to_png(SVG, 600).unwrap();
+        let pixmap = Pixmap::decode_png(&thick).unwrap();
+        let red = (0..pixmap.height()).filter(|y| pixmap.pixel(300, *y).unwrap().green() < 128);
+        assert!((2..=4).contains(&red.count()));
+        let outside = r#"<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><image href="/etc/hostname" width="9"
+            height="9"/></svg>"#;
+        assert!(svg_to_png(outside, 9).is_ok());
+        for broken in [
+            "",
+            "<svg",
+            "<svg xmlns='http://www.w3.org/2000/svg' width='0'/>",
+        ] {
+            assert!(svg_to_png(broken, 9).is_err(), "{broken}");
+        }
+    }
+}
