@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use drawing::LayerRules;
+use drawing::{CutSpeed, Density, LayerRules, Sheet};
 use extract::facts::{Convention, Material, Pattern, Rules, RulesError};
 use serde::Deserialize;
 
@@ -20,13 +20,20 @@ pub(crate) struct FactsSettings {
     layers: LayerRules,
     /// By code.
     materials: BTreeMap<String, MaterialSection>,
+    sheet: Sheet,
+    speeds: BTreeMap<String, CutSpeed>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 struct MaterialSection {
     name: String,
     aliases: Vec<String>,
+    /// 0: as shipped.
+    density_kg_per_m3: f64,
 }
+
+/// No sheet is longer.
+const SIDE_MM_MAX: f64 = 1e6;
 
 /// Why the rules cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +53,10 @@ pub enum FactsFault {
         word: String,
         other: String,
     },
+    #[error(
+        "ingest.facts.{key}: {word:?} is no material that is known: add it below ingest.facts.materials"
+    )]
+    UnknownMaterial { key: String, word: String },
 }
 
 impl FactsSettings {
@@ -73,7 +84,37 @@ impl FactsSettings {
         for (code, section) in &self.materials {
             put_material(&mut rules, code, section)?;
         }
+        between("sheet.width_mm", self.sheet.width_mm, 0.0, SIDE_MM_MAX)?;
+        between("sheet.height_mm", self.sheet.height_mm, 0.0, SIDE_MM_MAX)?;
+        let has_area = self.sheet.width_mm > 0.0 && self.sheet.height_mm > 0.0;
+        rules.shop.sheet = has_area.then_some(self.sheet);
+        rules.shop.speeds = self.speeds(&rules)?;
         Ok(rules)
+    }
+
+    /// The table of speeds, each of a material that is known.
+    fn speeds(&self, rules: &Rules) -> Result<Vec<CutSpeed>, FactsFault> {
+        let speed = |(name, row): (&String, &CutSpeed)| {
+            let key = |key: &str| format!("speeds.{name}.{key}");
+            between(&key("thickness_mm"), row.thickness_mm, 0.01, 10_000.0)?;
+            between(
+                &key("speed_mm_per_minute"),
+                row.speed_mm_per_minute,
+                0.1,
+                1e7,
+            )?;
+            between(&key("pierce_seconds"), row.pierce_seconds, 0.0, 3_600.0)?;
+            let material = rules.materials.find(&row.material);
+            let material = material.ok_or_else(|| FactsFault::UnknownMaterial {
+                key: key("material"),
+                word: row.material.clone(),
+            })?;
+            Ok(CutSpeed {
+                material: material.name.clone(),
+                ..row.clone()
+            })
+        };
+        self.speeds.iter().map(speed).collect()
     }
 
     fn conventions(&self) -> Result<Vec<Convention>, FactsFault> {
@@ -137,6 +178,16 @@ fn put_material(
             });
         }
     }
+    if section.density_kg_per_m3 != 0.0 {
+        let key = format!("materials.{code}.density_kg_per_m3");
+        between(&key, section.density_kg_per_m3, 10.0, 30_000.0)?;
+        let densities = &mut rules.shop.densities;
+        densities.retain(|density| density.material != material.name);
+        densities.push(Density {
+            material: material.name.clone(),
+            kg_per_m3: section.density_kg_per_m3,
+        });
+    }
     rules.materials.0.push(material);
     Ok(())
 }
@@ -177,6 +228,15 @@ engrave = ["gravur*"]
 [ingest.facts.materials.HDX]
 name = "Hardox"
 aliases = ["Hardox 450"]
+density_kg_per_m3 = 7870.0
+[ingest.facts.sheet]
+width_mm = 3000.0
+height_mm = 1500.0
+[ingest.facts.speeds.hdx6]
+material = "HDX"
+thickness_mm = 6.0
+speed_mm_per_minute = 1800.0
+pierce_seconds = 1.5
 [ingest.facts.materials.VAST]
 aliases = ["Tread"]
 "#;
@@ -185,6 +245,14 @@ aliases = ["Tread"]
         assert_eq!(rules.materials.find("tread").unwrap().name, "Vastrap");
         assert_eq!(rules.materials.find("vas").unwrap().name, "Vastrap");
         assert_eq!(rules.conventions.len(), 2);
+        assert_eq!(rules.shop.sheet.unwrap().width_mm, 3000.0);
+        assert_eq!(rules.shop.speeds[0].material, "Hardox");
+        let hardox = rules
+            .shop
+            .densities
+            .iter()
+            .find(|row| row.material == "Hardox");
+        assert_eq!(hardox.unwrap().kg_per_m3, 7870.0);
         assert_eq!(
             rules.layers.operation("Gravur 1"),
             drawing::Operation::Engrave
@@ -203,6 +271,14 @@ aliases = ["Tread"]
             (
                 "[ingest.facts.layers]\ncuts = []",
                 "ingest.facts.layers.cut",
+            ),
+            (
+                "[ingest.facts.speeds.a]\nmaterial = \"Cheese\"\nthickness_mm = 1.0\nspeed_mm_per_minute = 1.0",
+                "speeds.a.material",
+            ),
+            (
+                "[ingest.facts.sheet]\nwidth_mm = -1.0",
+                "ingest.facts.sheet.width_mm",
             ),
             (
                 "[ingest.facts.materials.HDX]\naliases = []",

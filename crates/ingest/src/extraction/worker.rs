@@ -235,7 +235,9 @@ fn picture(task: &PictureTask, setup: &Setup) -> Said {
     let made = match (form, task.wanted) {
         (PreviewForm::Svg, Wanted::Svg) => Ok(preview),
         (PreviewForm::Png, Wanted::Svg) => embedded(&preview.bytes),
-        (_, Wanted::Png { size_px_max }) => png_of(&preview, size_px_max),
+        (_, Wanted::Png { size_px_max }) => {
+            extract::png_of(&preview, size_px_max).map_err(|cause| cause.to_string())
+        }
     };
     match made {
         Ok(made) if made.bytes.len() <= setup.preview_bytes_max => {
@@ -266,12 +268,4 @@ fn embedded(png: &[u8]) -> Result<Preview, String> {
         form: PreviewForm::Svg,
         bytes: svg.into_bytes(),
     })
-}
-
-/// A PNG of at most so many pixels a side.
-fn png_of(preview: &Preview, _size_px_max: u32) -> Result<Preview, String> {
-    match preview.form {
-        PreviewForm::Png => Ok(preview.clone()),
-        PreviewForm::Svg => Err("this preview is only available as SVG".to_owned()),
-    }
 }
