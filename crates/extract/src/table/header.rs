@@ -189,18 +189,22 @@ impl Header {
             .collect()
     }
 
-    /// Two columns that are read, and most words known: otherwise labels stand beside their values.
+    /// Two columns that are read, single letters counting half, and most words known: otherwise labels stand beside
+    /// their values, or words beside each other.
     fn is_header(&self, filled: usize) -> bool {
-        let known = self
-            .columns
-            .iter()
-            .filter(|column| column.word.is_some())
-            .count();
-        let labels = self
-            .columns
-            .iter()
-            .any(|column| column.title.ends_with(':'));
-        self.read().len() > 1 && !labels && (known > 2 || known * 2 > filled)
+        let columns = || self.columns.iter();
+        let read = |column: &Column| column.meaning.is_some_and(|m| m != Meaning::Other);
+        let halves = |column: &Column| {
+            if column.word.is_some_and(|word| word.letter) {
+                1
+            } else {
+                2
+            }
+        };
+        let weight: usize = columns().filter(|column| read(column)).map(halves).sum();
+        let known = columns().filter(|column| column.word.is_some()).count();
+        let labels = columns().any(|column| column.title.ends_with(':'));
+        weight > 3 && !labels && (known > 2 || known * 2 > filled)
     }
 
     /// Tables side by side: parts between empty columns that each name the same thing again.

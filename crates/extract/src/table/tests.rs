@@ -265,6 +265,7 @@ fn what_is_no_list_of_parts_makes_no_lines() {
         "ID | TOTAL | MAIN | SUB\n1 | 2 | 3 | 4",
         "Material | Mild Steel\nThickness | 5\nQty | 4",
         "Total | 5",
+        "A | DOG PRODUCTS | Dog product\nB | BIRD PRODUCTS | Bird product",
         "Note to all staff\nThe total of the part is 5",
     ] {
         assert_eq!(lines(text), "", "{text}");

@@ -20,9 +20,9 @@ mod pdf_file;
 mod pdf_hostile;
 mod pictures;
 mod sheets;
-mod words;
-mod svgs;
 mod splines;
+mod svgs;
+mod words;
 
 use drawing::{LayerRules, MeasureLimits, Measures, measure};
 use extract::dxf::Reading;
