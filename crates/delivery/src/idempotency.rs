@@ -109,8 +109,12 @@ pub(crate) fn decide(
                 Some((first, hash)) if *hash == asked.hash => Decision::SameAs(*first),
                 Some(_) => Decision::Refuse(PublishRefusal::KeyTaken),
                 None => {
-                    seen.insert((prepared.tenant_id(), key), (n, asked.hash));
-                    take_key(conn, prepared, key, &asked.hash, now_ms)?
+                    let decision = take_key(conn, prepared, key, &asked.hash, now_ms)?;
+                    // Only who has taken the key speaks for it; the others' requests may differ from the first one's.
+                    if matches!(decision, Decision::Publish) {
+                        seen.insert((prepared.tenant_id(), key), (n, asked.hash));
+                    }
+                    decision
                 }
             },
             None => Decision::Publish,
@@ -120,8 +124,11 @@ pub(crate) fn decide(
                 Some((first, hash)) if *hash == asked.hash => Decision::SameAs(*first),
                 Some(_) => Decision::Refuse(PublishRefusal::IdTaken),
                 None => {
-                    ids.insert(prepared.id, (n, asked.hash));
-                    by_id(conn, prepared)?
+                    let decision = by_id(conn, prepared)?;
+                    if matches!(decision, Decision::Publish) {
+                        ids.insert(prepared.id, (n, asked.hash));
+                    }
+                    decision
                 }
             },
             other => other,

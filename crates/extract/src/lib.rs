@@ -93,6 +93,8 @@ impl<'a> Input<'a> {
     }
 }
 
+const EXTENSION_DISAGREES: &str = "extension_disagrees";
+
 /// Reads one file.
 ///
 /// # Errors
@@ -128,9 +130,13 @@ pub fn extract(
     if sniffed.extension_disagrees {
         let message =
             format!("the name's extension belongs to another kind, the content is {found}");
+        outcome.extraction.needs_review.push(facts::Review {
+            code: EXTENSION_DISAGREES.into(),
+            message: message.clone(),
+        });
         outcome.extraction.diagnostics.push(Diagnostic::new(
             Severity::Warning,
-            "extension_disagrees",
+            EXTENSION_DISAGREES,
             message,
         ));
     }

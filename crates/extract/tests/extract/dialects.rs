@@ -2,7 +2,7 @@
 
 use crate::{close, entities, extracted, measured, read};
 use drawing::{Operation, Shape, UnitSource};
-use extract::{Diagnostic, ExtractError, Extraction, Input, Limits, Mode, Unit, dxf, facts};
+use extract::{Diagnostic, ExtractError, Extraction, Input, Kind, Limits, Mode, Unit, dxf, facts};
 use std::f64::consts::PI;
 
 const SQUARE: &str = "0 LWPOLYLINE|8 0|90 4|70 1|10 0|20 0|10 30|20 0|10 30|20 40|10 0|20 40";
@@ -369,6 +369,14 @@ fn a_circle_is_a_circle_whatever_it_is_made_of() {
 }
 
 #[test]
+fn a_page_in_the_place_of_a_drawing_is_read_as_what_it_is_and_shown_to_a_person() {
+    let page = extracted(b"<html><body><p>0\nSECTION</p>", "0001-Plate-MS-3mm-x2.dxf");
+    assert_eq!(page.kind, Some(Kind::Text));
+    let reviews = page.needs_review.iter().map(|review| &*review.code);
+    assert!(reviews.clone().any(|code| code == "extension_disagrees"));
+}
+
+#[test]
 fn other_content_is_refused_in_one_sentence() {
     let limits = Limits::default();
     let (caller, rules) = (facts::CallerFacts::default(), facts::Rules::default());
@@ -381,10 +389,6 @@ fn other_content_is_refused_in_one_sentence() {
     };
     let binary = refused(b"AutoCAD Binary DXF\r\n\x1A\0", "a.dxf", Mode::Auto);
     assert_eq!(binary.code(), "not_dxf", "a sentinel and nothing else");
-    assert_eq!(
-        refused(b"<html><body>0\nSECTION", "a.dxf", Mode::Auto).code(),
-        "unsupported_kind"
-    );
     assert_eq!(
         refused(b"\x01\x02\x03", "a.dxf", Mode::Auto).code(),
         "unknown_kind"
