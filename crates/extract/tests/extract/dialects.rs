@@ -393,10 +393,7 @@ fn other_content_is_refused_in_one_sentence() {
         refused(b"\x01\x02\x03", "a.dxf", Mode::Auto).code(),
         "unknown_kind"
     );
-    assert_eq!(
-        refused(b"%PDF-1.4", "a.pdf", Mode::Auto).code(),
-        "unsupported_kind"
-    );
+    assert_eq!(refused(b"%PDF-1.4", "a.pdf", Mode::Auto).code(), "not_pdf");
     assert_eq!(
         refused(&entities(&[SQUARE]), "a.dxf", Mode::parse("PDF").unwrap()).code(),
         "wrong_kind"
