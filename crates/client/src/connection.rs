@@ -148,6 +148,14 @@ impl Answer {
         })
     }
 
+    /// Whether it was a success, whatever it says.
+    pub(crate) fn done(self) -> Result<(), ClientError> {
+        match self.status.is_success() {
+            true => Ok(()),
+            false => Err(self.refusal()),
+        }
+    }
+
     fn refusal(self) -> ClientError {
         let status = self.status.as_u16();
         match serde_json::from_slice::<Problem>(&self.body) {

@@ -23,6 +23,7 @@ mod ingest;
 mod model;
 mod receiver;
 mod upload;
+mod webhooks;
 
 pub use connection::Client;
 pub use error::{ClientError, FieldError, Problem};
@@ -30,6 +31,7 @@ pub use model::{
     Cursor, DesignFile, DesignFileQuery, FileFacts, FileQuery, FileRecord, Health, Mode, Page,
     Project, QueueStats, UploadOptions, UploadResult,
 };
+pub use webhooks::{EventBus, NewEvent, Probe, Published, Subscription, SubscriptionFields};
 
 /// Where a design file stands.
 pub use contract::FileStatus;

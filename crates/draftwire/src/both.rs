@@ -13,6 +13,7 @@ use receiver::ReceiverSettings;
 use service::{Settings, Shutdown, bind, stop_on_signal, telemetry};
 
 use crate::cli::SettingsArgs;
+use crate::keys;
 use crate::report::{figure, line};
 use crate::samples;
 use crate::single::stopping;
@@ -42,6 +43,7 @@ pub(crate) async fn run(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
     let ingest_settings = IngestSettings::read(&settings)?;
     let receiver_settings = ReceiverSettings::load(&settings)?;
     let data_dir = ingest_settings.data_dir.clone();
+    let asks_for_keys = ingest_settings.auth;
 
     let shutdown = Shutdown::new();
     let receiver_shutdown = Shutdown::new();
@@ -53,10 +55,13 @@ pub(crate) async fn run(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
     let ingest = async {
         let service = Ingest::start(ingest_settings).await?;
         let empty = service.is_empty().await?;
+        keys::show_first(service.first_key())?;
+        let key = service.first_key().map(str::to_owned);
+        let welcomes = key.is_some() || !asks_for_keys;
         let served = service.serve(ingest_listener, shutdown.clone());
         let (served, ()) = tokio::join!(stopping(served, &shutdown), async {
             tokio::select! {
-                welcomed = welcome(&addresses, empty, &data_dir) => {
+                welcomed = welcome(&addresses, key.as_deref(), empty, &data_dir), if welcomes => {
                     if let Err(cause) = welcomed {
                         tracing::warn!("the summary could not be made: {cause:#}");
                     }
@@ -107,8 +112,13 @@ fn wiring(settings: &Settings, addresses: &Addresses) -> anyhow::Result<Vec<Stri
 }
 
 /// Takes the samples in when there is nothing yet, and says what there is to see.
-async fn welcome(addresses: &Addresses, empty: bool, data_dir: &Path) -> anyhow::Result<()> {
-    let ingest = Client::new(&format!("http://{}", addresses.ingest), None)?;
+async fn welcome(
+    addresses: &Addresses,
+    key: Option<&str>,
+    empty: bool,
+    data_dir: &Path,
+) -> anyhow::Result<()> {
+    let ingest = Client::new(&format!("http://{}", addresses.ingest), key)?;
     let receiver = Client::new(&format!("http://{}", addresses.receiver), None)?;
     until_healthy(&ingest).await?;
     until_healthy(&receiver).await?;

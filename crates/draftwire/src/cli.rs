@@ -67,11 +67,51 @@ pub(crate) enum Command {
     Upload(UploadArgs),
     /// Read files here, without any service, and print what they are
     Extract(ExtractArgs),
+    /// Make, list and revoke the keys of the ingest service
+    #[command(
+        after_help = "Works on the database of the settings, while the service runs or not. A tenant that does not \
+        exist is made. Scopes: upload, read, publish, manage, admin. Keys are asked for when ingest.auth = true."
+    )]
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
+    /// Print the description of the ingest service's HTTP API (OpenAPI 3.1)
+    Openapi,
     /// Read files for the service, one line of JSON each way (started by the service itself)
     #[command(hide = true)]
     Worker {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a key and print it, this once
+    Create {
+        /// What it is for
+        #[arg(long)]
+        name: String,
+        /// What it may be used for, as in upload,read
+        #[arg(long, value_delimiter = ',', required = true)]
+        scopes: Vec<String>,
+        #[arg(long, default_value = "default")]
+        tenant: String,
+        /// A date or a time, as in 2027-01-31
+        #[arg(long, value_name = "DATE")]
+        expires: Option<String>,
+    },
+    /// Print the keys that are not revoked
+    List {
+        #[arg(long, default_value = "default")]
+        tenant: String,
+    },
+    /// End a key at once
+    Revoke {
+        id: i64,
+        #[arg(long, default_value = "default")]
+        tenant: String,
     },
 }
 
@@ -98,6 +138,9 @@ pub(crate) struct UploadArgs {
     /// The ingest service
     #[arg(long, default_value = "http://127.0.0.1:8081", env = "DRAFTWIRE_URL")]
     pub(crate) url: String,
+    /// A key with the scope upload, where the service asks for one
+    #[arg(long, env = "DRAFTWIRE_KEY", hide_env_values = true)]
+    pub(crate) key: Option<String>,
 }
 
 const EXTRACT_EXAMPLES: &str = "Examples:

@@ -3,6 +3,7 @@
 mod both;
 mod cli;
 mod extract_files;
+mod keys;
 mod report;
 mod samples;
 mod single;
@@ -44,6 +45,11 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Some(Command::Receiver) => single::receiver(&cli.settings).await,
             Some(Command::Upload(upload)) => upload::run(&upload).await,
             Some(Command::Extract(extract)) => extract_files::run(&extract, &cli.settings).await,
+            Some(Command::Keys { command }) => keys::run(&command, &cli.settings).await,
+            Some(Command::Openapi) => {
+                report::line(ingest::openapi().trim_end())?;
+                Ok(ExitCode::SUCCESS)
+            }
             Some(Command::Worker { .. }) => Ok(ExitCode::SUCCESS),
         }
     })

@@ -8,6 +8,7 @@ use receiver::ReceiverSettings;
 use service::{Shutdown, bind, stop_on_signal, telemetry};
 
 use crate::cli::SettingsArgs;
+use crate::keys;
 
 pub(crate) async fn ingest(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
     let settings = args.load(&[])?;
@@ -16,6 +17,7 @@ pub(crate) async fn ingest(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
     service::refuse_open_bind("ingest", &settings.listen, settings.auth)?;
     let listener = bind("ingest", &settings.listen)?;
     let service = Ingest::start(settings).await?;
+    keys::show_first(service.first_key())?;
     let shutdown = Shutdown::new();
     let (served, signals) = tokio::join!(
         stopping(service.serve(listener, shutdown.clone()), &shutdown),

@@ -10,7 +10,7 @@ use crate::report::{figure, line};
 
 /// One file a request, so that progress can be shown and a broken line costs one file.
 pub(crate) async fn run(args: &UploadArgs) -> anyhow::Result<ExitCode> {
-    let client = Client::new(&args.url, None)?;
+    let client = Client::new(&args.url, args.key.as_deref())?;
     let options = UploadOptions {
         client_code: args.client.clone(),
         project_code: args.project.clone(),

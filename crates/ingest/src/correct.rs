@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use access::of_write;
 use contract::{FileEventKind, ReExtractReason};
 use db::{DbError, Lane, Tx, TxError, TxResult};
 use extract::facts::{CallerFacts, FactError, Hints, settle};
@@ -9,7 +10,7 @@ use serde_json::{Map, Value};
 use service::Problem;
 
 use crate::completion::{Known, changed, completion, corrections_of, understood};
-use crate::error::{Refusal, of_write};
+use crate::error::Refusal;
 use crate::events::Extra;
 use crate::service_state::{ServiceState, file_key};
 use crate::store::{self, FileRow, State};
@@ -54,15 +55,16 @@ impl Patch {
 /// Corrects a file; answers its row and which facts changed. `expected` is the tag of the record that the caller saw.
 pub(crate) async fn correct(
     state: &Arc<ServiceState>,
+    tenant_id: i64,
     id: i64,
     patch: Patch,
     expected: Option<String>,
 ) -> Result<(FileRow, Vec<String>), Problem> {
-    let (shared, tenant_id) = (Arc::clone(state), state.tenant().id);
+    let shared = Arc::clone(state);
     let corrected = state
         .writer
         .with_tx(Lane::Interactive, tenant_id, file_key(id), move |tx| {
-            record(tx, &shared, id, &patch, expected.as_deref())
+            record(tx, &shared, (tenant_id, id), &patch, expected.as_deref())
         });
     corrected.await.map_err(of_write)
 }
@@ -70,11 +72,10 @@ pub(crate) async fn correct(
 fn record(
     tx: &mut Tx<'_>,
     state: &Arc<ServiceState>,
-    id: i64,
+    (tenant_id, id): (i64, i64),
     patch: &Patch,
     expected: Option<&str>,
 ) -> TxResult<(FileRow, Vec<String>), Refusal> {
-    let tenant_id = state.tenant().id;
     let refuse = |refusal| Err(TxError::Refused(refusal));
     let Some(before) = store::get_locked(tx, tenant_id, id)? else {
         return refuse(Refusal::NotFound(id));

@@ -1,6 +1,5 @@
 //! From what failed to what the client is told: one place for the service's own failures.
 
-use db::{DbError, DbErrorKind, WriteError};
 use service::{Code, Problem};
 
 /// A refusal that the client caused.
@@ -44,33 +43,5 @@ impl From<Refusal> for Problem {
                 format!("the content of file {id} is {kind}; accepted are AUTO and {kind}"),
             ),
         }
-    }
-}
-
-pub(crate) fn of_write<R: Into<Problem>>(error: WriteError<R>) -> Problem {
-    match error {
-        WriteError::Refused(refusal) => refusal.into(),
-        WriteError::Busy => Problem::unavailable(
-            "too much is waiting to be written",
-            "the writer's queue is full",
-        ),
-        WriteError::Unavailable(cause) => {
-            Problem::unavailable("the database cannot be written now", cause)
-        }
-        WriteError::OutcomeUnknown(_) => Problem::new(
-            Code::OutcomeUnknown,
-            "the database did not say whether this was done: look before you repeat it",
-        )
-        .with_retry_after(1),
-        WriteError::Failed(cause) => Problem::internal(cause),
-    }
-}
-
-pub(crate) fn of_read(error: DbError) -> Problem {
-    match error.kind {
-        DbErrorKind::Retry | DbErrorKind::Lost | DbErrorKind::Full => {
-            Problem::unavailable("the database cannot be read now", error.to_string())
-        }
-        _ => Problem::internal(error.to_string()),
     }
 }

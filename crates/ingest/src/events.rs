@@ -2,12 +2,13 @@
 
 use contract::{FileError, FileEventKind, FileSnapshot, FileStatus, ReExtractReason};
 use db::{DbError, Tx};
-use delivery::{NewEvent, Publisher, Tenant};
+use delivery::{NewEvent, Publisher};
 use extract::Kind;
 use serde_json::value::RawValue;
 
 use crate::storage::hex;
 use crate::store::{FileRow, State};
+use crate::tenants::Tenants;
 
 /// What an event says beyond the row.
 #[derive(Default)]
@@ -23,7 +24,7 @@ pub(crate) struct Extra {
 #[derive(Clone)]
 pub(crate) struct FileEvents {
     pub(crate) publisher: Publisher,
-    pub(crate) tenant: Tenant,
+    pub(crate) tenants: Tenants,
     pub(crate) public_url: String,
 }
 
@@ -40,7 +41,7 @@ impl FileEvents {
             .to_data()
             .map_err(|cause| DbError::defect(format!("file {}: {cause}", row.id)))?;
         let event = NewEvent {
-            tenant: self.tenant.clone(),
+            tenant: self.tenants.named(tx.conn(), row.tenant_id)?,
             event_type: kind.event_type(),
             subject: Some(snapshot.subject()),
             timestamp_ms: row.updated_at_ms,

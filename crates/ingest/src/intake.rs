@@ -4,6 +4,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use access::{of_read, of_write};
 use contract::FileEventKind;
 use db::{Conn, DbError, Lane, Tx, TxError, TxResult, WriteError};
 use extract::facts::{CallerFacts, Facts, Hints, settle};
@@ -11,7 +12,6 @@ use extract::{Kind, Mode, sniff};
 use ring::digest::{Context, SHA256};
 use service::{Code, Problem};
 
-use crate::error::{of_read, of_write};
 use crate::events::Extra;
 use crate::extraction::Seat;
 use crate::names::Names;
@@ -148,6 +148,7 @@ pub(crate) struct TakenIn {
 /// Everything a transaction needs, which may run several times.
 struct Intake {
     state: Arc<ServiceState>,
+    tenant_id: i64,
     clean_name: String,
     archive: Option<Provenance>,
     caller: String,
@@ -162,6 +163,7 @@ struct Intake {
 /// Stores the bytes and records the file.
 pub(crate) async fn take_in(
     state: &Arc<ServiceState>,
+    tenant_id: i64,
     arrived: Arrived,
     admitted: Admitted,
     mode: &'static str,
@@ -187,6 +189,7 @@ pub(crate) async fn take_in(
         let key = keep(state, &staged).await?;
         let mut intake = Intake {
             state: Arc::clone(state),
+            tenant_id,
             clean_name: clean_name.clone(),
             archive: archive.clone(),
             caller: caller.clone(),
@@ -197,8 +200,8 @@ pub(crate) async fn take_in(
             key,
             size: i64::try_from(staged.size).unwrap_or(i64::MAX),
         };
-        let (writer, tenant) = (&state.writer, state.tenant().id);
-        let recorded = writer.with_tx(Lane::Interactive, tenant, order, move |tx| {
+        let writer = &state.writer;
+        let recorded = writer.with_tx(Lane::Interactive, tenant_id, order, move |tx| {
             intake.record(tx)
         });
         match recorded.await {
@@ -280,7 +283,7 @@ impl Intake {
         if !store::mark_used(tx, self.key, self.size, now_ms)? {
             return Err(TxError::Refused(BeingRemoved));
         }
-        let tenant_id = state.tenant().id;
+        let tenant_id = self.tenant_id;
         if let Some(row) = store::same(tx.conn(), tenant_id, &self.identity)? {
             return Ok((row, true));
         }
@@ -298,7 +301,7 @@ impl Intake {
         let state = &*self.state;
         let (facts, kind, sha256) = (&self.facts, self.admitted.kind, &self.key.sha256);
         let names = Names::of(facts, &self.clean_name, kind, &state.rules);
-        let tenant_id = state.tenant().id;
+        let tenant_id = self.tenant_id;
         let version = store::free_version(
             tx.conn(),
             tenant_id,

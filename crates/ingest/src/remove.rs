@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::of_write;
 use contract::FileEventKind;
 use db::{Lane, Tx, TxError, TxResult};
 use service::{Problem, Shutdown};
 
-use crate::error::{Refusal, of_write};
+use crate::error::Refusal;
 use crate::events::Extra;
 use crate::service_state::{ServiceState, file_key};
 use crate::storage::BlobKey;
@@ -19,15 +20,16 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// Deletes a file, softly or with its bytes.
 pub(crate) async fn remove(
     state: &Arc<ServiceState>,
+    tenant_id: i64,
     file_id: i64,
     hard: bool,
 ) -> Result<FileRow, Problem> {
-    let (shared, tenant_id) = (Arc::clone(state), state.tenant().id);
+    let shared = Arc::clone(state);
     let deleted =
         state
             .writer
             .with_tx(Lane::Interactive, tenant_id, file_key(file_id), move |tx| {
-                record(tx, &shared, file_id, hard)
+                record(tx, &shared, (tenant_id, file_id), hard)
             });
     let row = deleted.await.map_err(of_write)?;
     state.waiters.wake(file_id);
@@ -37,10 +39,9 @@ pub(crate) async fn remove(
 fn record(
     tx: &mut Tx<'_>,
     state: &Arc<ServiceState>,
-    file_id: i64,
+    (tenant_id, file_id): (i64, i64),
     hard: bool,
 ) -> TxResult<FileRow, Refusal> {
-    let tenant_id = state.tenant().id;
     let Some(row) = store::delete(tx, tenant_id, file_id, hard, state.clock.now_ms())? else {
         let known = store::get(tx.conn(), tenant_id, file_id)?;
         return Err(TxError::Refused(match known {

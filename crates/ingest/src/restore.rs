@@ -2,30 +2,39 @@
 
 use std::sync::Arc;
 
+use access::of_write;
 use contract::FileEventKind;
 use db::{DbError, Lane, Tx, TxError, TxResult};
 use service::Problem;
 
 use crate::completion::understood;
-use crate::error::{Refusal, of_write};
+use crate::error::Refusal;
 use crate::events::Extra;
 use crate::intake::hand_over;
 use crate::service_state::{ServiceState, file_key};
 use crate::store::{self, FileRow, State};
 
 /// Restores a file.
-pub(crate) async fn restore(state: &Arc<ServiceState>, id: i64) -> Result<FileRow, Problem> {
-    let (shared, tenant_id) = (Arc::clone(state), state.tenant().id);
+pub(crate) async fn restore(
+    state: &Arc<ServiceState>,
+    tenant_id: i64,
+    id: i64,
+) -> Result<FileRow, Problem> {
+    let shared = Arc::clone(state);
     let restored = state
         .writer
         .with_tx(Lane::Interactive, tenant_id, file_key(id), move |tx| {
-            record(tx, &shared, id)
+            record(tx, &shared, tenant_id, id)
         });
     restored.await.map_err(of_write)
 }
 
-fn record(tx: &mut Tx<'_>, state: &Arc<ServiceState>, id: i64) -> TxResult<FileRow, Refusal> {
-    let tenant_id = state.tenant().id;
+fn record(
+    tx: &mut Tx<'_>,
+    state: &Arc<ServiceState>,
+    tenant_id: i64,
+    id: i64,
+) -> TxResult<FileRow, Refusal> {
     let refuse = |refusal| Err(TxError::Refused(refusal));
     let Some(deleted) = store::get_locked(tx, tenant_id, id)? else {
         return refuse(Refusal::NotFound(id));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use db::{Clock, Database, Writer};
-use delivery::Tenant;
+use delivery::{DeliverySettings, Subscriptions};
 use extract::facts::Rules;
 use service::Shutdown;
 use tokio::sync::Notify;
@@ -21,6 +21,9 @@ pub(crate) struct ServiceState {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) storage: Storage,
     pub(crate) events: FileEvents,
+    pub(crate) subscriptions: Subscriptions,
+    /// What holds where a subscription says nothing.
+    pub(crate) delivery: DeliverySettings,
     pub(crate) queue: Queue,
     pub(crate) pictures: Pictures,
     /// What the kernel keeps from workers.
@@ -34,12 +37,6 @@ pub(crate) struct ServiceState {
     pub(crate) uploads: UploadLimits,
     pub(crate) limits: KindLimits,
     pub(crate) node_id: i64,
-}
-
-impl ServiceState {
-    pub(crate) fn tenant(&self) -> &Tenant {
-        &self.events.tenant
-    }
 }
 
 /// Jobs of one file are written in the order they come in.

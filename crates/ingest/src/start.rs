@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use access::{KeyError, Keys};
 use actix_web::web::{Data, ServiceConfig};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -22,6 +23,7 @@ use crate::routes::routes;
 use crate::service_state::ServiceState;
 use crate::settings::IngestSettings;
 use crate::storage::Storage;
+use crate::tenants::Tenants;
 use crate::waiters::Waiters;
 
 /// The tables, in all their steps.
@@ -35,10 +37,8 @@ pub(crate) const MIGRATIONS: Migrations = Migrations {
 pub enum StartError {
     #[error(transparent)]
     Listen(#[from] ListenError),
-    #[error(
-        "ingest.auth: keys are not available in this version: set it to false and listen on 127.0.0.1"
-    )]
-    AuthMissing,
+    #[error(transparent)]
+    Keys(#[from] KeyError),
     #[error("the database {url} cannot be opened: {cause}")]
     Database { url: String, cause: DbError },
     #[error("{path}: {cause}")]
@@ -61,7 +61,9 @@ const GRACE_MIN: Duration = Duration::from_secs(1);
 /// The service, ready to answer.
 pub struct Ingest {
     state: Arc<ServiceState>,
-    engine: Engine,
+    keys: Keys,
+    first_key: Option<String>,
+    engine: Arc<Engine>,
     runner: Runner,
     settings: IngestSettings,
     health: Health,
@@ -74,9 +76,6 @@ impl Ingest {
     /// # Errors
     /// [`StartError`] says what to do.
     pub async fn start(settings: IngestSettings) -> Result<Self, StartError> {
-        if settings.auth {
-            return Err(StartError::AuthMissing);
-        }
         refuse_open_bind("ingest", &settings.listen, settings.auth)?;
         let root = std::path::absolute(&settings.files_dir).map_err(|cause| StartError::Files {
             path: settings.files_dir.display().to_string(),
@@ -104,10 +103,19 @@ impl Ingest {
         extraction::spawn(&runner, &state, &work, &readers, &settings.extraction)?;
         let sweep = remove::sweep(Arc::clone(&state), state.stopping.clone());
         runner.spawn("removals", sweep);
+        let clock = Arc::clone(&state.clock);
+        let keys = Keys::open(&state.database, &state.writer, clock, settings.auth)?;
+        let first_key = match settings.auth {
+            true => keys.first().await?.map(|key| key.text.expose().to_owned()),
+            false => None,
+        };
+        runner.spawn("keys", keys.clone().watch(state.stopping.clone()));
         Ok(Self {
             health: health(&state),
             state,
-            engine,
+            keys,
+            first_key,
+            engine: Arc::new(engine),
             runner,
             settings,
         })
@@ -121,11 +129,21 @@ impl Ingest {
     pub async fn serve(self, listener: TcpListener, shutdown: Shutdown) -> Result<(), StartError> {
         let grace = Duration::from_secs(self.settings.grace_seconds);
         let (state, health) = (Arc::clone(&self.state), self.health.clone());
+        // A key is proof enough; without keys a web page in a browser here could call for anybody.
         let hosts = Hosts::loopback_and(&self.settings.public_url);
+        let hosts = (!self.settings.auth).then_some(hosts);
+        let (keys, engine) = (self.keys.clone(), Arc::downgrade(&self.engine));
         let app = move |config: &mut ServiceConfig| {
-            config.app_data(Data::new(Arc::clone(&state)));
-            config.app_data(hosts.clone());
+            config
+                .app_data(Data::new(Arc::clone(&state)))
+                .app_data(Data::new(engine.clone()))
+                .app_data(keys.gate())
+                .app_data(Data::new(keys.clone()));
+            if let Some(hosts) = hosts.clone() {
+                config.app_data(hosts);
+            }
             health.routes(config);
+            access::routes(config);
             routes(config);
         };
         let (http, stopping) = (self.settings.http.clone(), self.state.stopping.clone());
@@ -162,6 +180,11 @@ impl Ingest {
         }
     }
 
+    /// The administrator's key that this first start has made, if it did: to be shown once.
+    pub fn first_key(&self) -> Option<&str> {
+        self.first_key.as_deref()
+    }
+
     /// Whether no file was ever taken in.
     ///
     /// # Errors
@@ -179,7 +202,7 @@ impl Ingest {
     }
 }
 
-fn open_database(settings: &IngestSettings) -> Result<Database, StartError> {
+pub(crate) fn open_database(settings: &IngestSettings) -> Result<Database, StartError> {
     let url = settings.database.url.to_string();
     Database::open(settings.database.clone(), MIGRATIONS)
         .map_err(|cause| StartError::Database { url, cause })
@@ -204,9 +227,11 @@ fn state(
         clock: engine.clock(),
         events: FileEvents {
             publisher: engine.publisher().clone(),
-            tenant: engine.default_tenant().clone(),
+            tenants: Tenants::default(),
             public_url: settings.public_url.clone(),
         },
+        subscriptions: engine.subscriptions().clone(),
+        delivery: settings.delivery.clone(),
         queue,
         pictures,
         sandbox: Sandbox::of_this_kernel(storage.root()),

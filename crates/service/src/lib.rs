@@ -29,6 +29,7 @@
 //! # }
 //! ```
 
+mod exposition;
 pub mod health;
 mod hosts;
 mod input;
@@ -41,6 +42,7 @@ mod settings;
 mod shutdown;
 pub mod telemetry;
 
+pub use exposition::{EXPOSITION_TYPE, Exposition, MetricKind, counted};
 pub use hosts::Hosts;
 pub use input::{BodyLimits, Form, Json, Query};
 pub use listen::{ListenError, bind, refuse_open_bind};

@@ -3,6 +3,7 @@
 mod faults;
 mod questions;
 mod uploads;
+mod webhooks;
 
 use client::Client;
 use testkit::{RecordedRequest, ScriptedEndpoint, ScriptedReply};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use access::Caller;
 use actix_web::http::header::{ETAG, IF_MATCH};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
@@ -19,6 +20,7 @@ use crate::service_state::ServiceState;
 pub(crate) async fn patch(
     request: HttpRequest,
     state: Data<Arc<ServiceState>>,
+    caller: Caller,
     id: Path<i64>,
     Json(given): Json<Map<String, Value>>,
 ) -> Result<HttpResponse, Problem> {
@@ -27,7 +29,7 @@ pub(crate) async fn patch(
         return Err(Problem::invalid_field("body", message));
     }
     let patch = Patch::parse(given, &state).map_err(|cause| refused_fact(&cause, "body"))?;
-    let (row, changed) = correct(&state, *id, patch, expected(&request)).await?;
+    let (row, changed) = correct(&state, caller.tenant_id, *id, patch, expected(&request)).await?;
     Ok(HttpResponse::Ok()
         .insert_header((ETAG, row.tag()))
         .json(json!({
@@ -47,9 +49,10 @@ fn expected(request: &HttpRequest) -> Option<String> {
 /// `POST /files/{id}/restore`.
 pub(crate) async fn restored(
     state: Data<Arc<ServiceState>>,
+    caller: Caller,
     id: Path<i64>,
 ) -> Result<HttpResponse, Problem> {
-    let row = restore::restore(&state, *id).await?;
+    let row = restore::restore(&state, caller.tenant_id, *id).await?;
     Ok(HttpResponse::Ok()
         .insert_header((ETAG, row.tag()))
         .json(json!({

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use access::{Caller, of_read};
 use actix_web::HttpResponse;
 use actix_web::http::header::{CONTENT_DISPOSITION, X_CONTENT_TYPE_OPTIONS};
 use actix_web::web::{Bytes, Data};
@@ -18,7 +19,6 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use super::files::attachment;
-use crate::error::of_read;
 use crate::service_state::ServiceState;
 use crate::store::{self, FileRow, Filter, Page};
 
@@ -42,6 +42,7 @@ struct Packed {
 
 pub(crate) async fn zip(
     state: Data<Arc<ServiceState>>,
+    caller: Caller,
     Query(query): Query<ZipQuery>,
 ) -> Result<HttpResponse, Problem> {
     let project_code = query.project_code.trim().to_owned();
@@ -57,7 +58,7 @@ pub(crate) async fn zip(
         limit: FILES_MAX,
         offset: 0,
     };
-    let tenant_id = state.tenant().id;
+    let tenant_id = caller.tenant_id;
     let read = move |conn: &mut Conn| store::list(conn, tenant_id, &filter, page);
     let (rows, total) = state.database.reads().run(read).await.map_err(of_read)?;
     if total == 0 {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::{Caller, of_write};
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path, Payload};
 use db::{Lane, Tx, TxError, TxResult};
@@ -13,7 +14,7 @@ use service::{Code, Problem, Query};
 
 use super::ingest::{mode_name, read_mode};
 use super::multipart::too_slow;
-use crate::error::{Refusal, of_write};
+use crate::error::Refusal;
 use crate::intake::hand_over;
 use crate::service_state::{ServiceState, file_key};
 use crate::store::{self, FileRow, State};
@@ -26,6 +27,7 @@ pub(crate) struct AgainQuery {
 
 pub(crate) async fn again(
     state: Data<Arc<ServiceState>>,
+    caller: Caller,
     id: Path<i64>,
     Query(query): Query<AgainQuery>,
     body: Payload,
@@ -35,12 +37,12 @@ pub(crate) async fn again(
         None => None,
         text => Some(read_mode(text.as_deref())?),
     };
-    let (shared, file_id, tenant_id) = (Arc::clone(&state), *id, state.tenant().id);
+    let (shared, file_id, tenant_id) = (Arc::clone(&state), *id, caller.tenant_id);
     let started =
         state
             .writer
             .with_tx(Lane::Interactive, tenant_id, file_key(file_id), move |tx| {
-                restart(tx, &shared, file_id, mode)
+                restart(tx, &shared, (tenant_id, file_id), mode)
             });
     let row = started.await.map_err(of_write)?;
     Ok(HttpResponse::Accepted().json(json!({
@@ -54,10 +56,9 @@ pub(crate) async fn again(
 fn restart(
     tx: &mut Tx<'_>,
     state: &Arc<ServiceState>,
-    id: i64,
+    (tenant_id, id): (i64, i64),
     mode: Option<Mode>,
 ) -> TxResult<FileRow, Refusal> {
-    let tenant_id = state.tenant().id;
     let refuse = |refusal| Err(TxError::Refused(refusal));
     let Some(row) = store::get(tx.conn(), tenant_id, id)? else {
         return refuse(Refusal::NotFound(id));

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use access::{Caller, of_read};
 use actix_web::body::SizedStream;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH,
@@ -18,7 +19,6 @@ use tokio::io::AsyncReadExt;
 
 use super::answer::{self, Record};
 use crate::completion::understood;
-use crate::error::of_read;
 use crate::remove;
 use crate::service_state::ServiceState;
 use crate::storage::hex;
@@ -100,9 +100,10 @@ fn state(name: &str) -> Result<State, Problem> {
 /// `GET /files`.
 pub(crate) async fn list(
     state: Data<Arc<ServiceState>>,
+    caller: Caller,
     Query(query): Query<ListQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let (page, filter, tenant_id) = (query.page()?, query.filter()?, state.tenant().id);
+    let (page, filter, tenant_id) = (query.page()?, query.filter()?, caller.tenant_id);
     let read = move |conn: &mut Conn| store::list(conn, tenant_id, &filter, page);
     let (rows, total) = state.database.reads().run(read).await.map_err(of_read)?;
     let records: Vec<Record> = rows.iter().map(Record::from).collect();
@@ -124,9 +125,10 @@ pub(crate) async fn list(
 /// `GET /files/{id}`.
 pub(crate) async fn record(
     state: Data<Arc<ServiceState>>,
+    caller: Caller,
     id: Path<i64>,
 ) -> Result<HttpResponse, Problem> {
-    let row = find(&state, *id).await?;
+    let row = find(&state, caller.tenant_id, *id).await?;
     Ok(HttpResponse::Ok()
         .insert_header((ETAG, row.tag()))
         .json(json!({ "success": true, "file": Record::from(&row) })))
@@ -135,9 +137,10 @@ pub(crate) async fn record(
 /// `GET /files/{id}/metadata`.
 pub(crate) async fn metadata(
     state: Data<Arc<ServiceState>>,
+    caller: Caller,
     id: Path<i64>,
 ) -> Result<HttpResponse, Problem> {
-    let row = find(&state, *id).await?;
+    let row = find(&state, caller.tenant_id, *id).await?;
     let extraction = extraction(&state, &row).await?;
     let metadata = answer::metadata(&row, extraction.as_ref());
     Ok(HttpResponse::Ok().json(json!({
@@ -153,9 +156,10 @@ pub(crate) async fn metadata(
 /// `GET /files/{id}/versions`: the same part in the same project, newest first.
 pub(crate) async fn versions(
     state: Data<Arc<ServiceState>>,
+    caller: Caller,
     id: Path<i64>,
 ) -> Result<HttpResponse, Problem> {
-    let row = find(&state, *id).await?;
+    let row = find(&state, caller.tenant_id, *id).await?;
     let read = move |conn: &mut Conn| store::versions(conn, &row);
     let rows = state.database.reads().run(read).await.map_err(of_read)?;
     let items: Vec<Record> = rows.iter().map(Record::from).collect();
@@ -171,9 +175,10 @@ pub(crate) async fn versions(
 pub(crate) async fn content(
     request: HttpRequest,
     state: Data<Arc<ServiceState>>,
+    caller: Caller,
     id: Path<i64>,
 ) -> Result<HttpResponse, Problem> {
-    let row = find(&state, *id).await?;
+    let row = find(&state, caller.tenant_id, *id).await?;
     let etag = format!("\"{}\"", hex(&row.sha256));
     if is_known(&request, &etag) {
         return Ok(HttpResponse::NotModified()
@@ -250,10 +255,11 @@ fn yes_or_no<'de, D: Deserializer<'de>>(source: D) -> Result<bool, D::Error> {
 /// `DELETE /files/{id}`.
 pub(crate) async fn remove(
     state: Data<Arc<ServiceState>>,
+    caller: Caller,
     id: Path<i64>,
     Query(query): Query<RemoveQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let row = remove::remove(&state, *id, query.hard_delete).await?;
+    let row = remove::remove(&state, caller.tenant_id, *id, query.hard_delete).await?;
     let message = match row.is_hard_deleted() {
         true => "deleted for good, with its bytes unless another file has the same",
         false => "deleted; the bytes are kept",
@@ -266,8 +272,11 @@ pub(crate) async fn remove(
 }
 
 /// A file that can still be seen: one that is deleted is gone, except as a record of that.
-pub(super) async fn find(state: &ServiceState, id: i64) -> Result<FileRow, Problem> {
-    let tenant_id = state.tenant().id;
+pub(super) async fn find(
+    state: &ServiceState,
+    tenant_id: i64,
+    id: i64,
+) -> Result<FileRow, Problem> {
     let read = move |conn: &mut Conn| store::get(conn, tenant_id, id);
     let row = state.database.reads().run(read).await.map_err(of_read)?;
     match row {

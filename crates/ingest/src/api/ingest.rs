@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::{Caller, of_read};
 use actix_multipart::Multipart;
 use actix_web::http::StatusCode;
 use actix_web::http::header::ETAG;
@@ -18,7 +19,6 @@ use super::answer;
 use super::files::find;
 use super::multipart::{self, Part, Upload};
 use crate::archive;
-use crate::error::of_read;
 use crate::intake::{Arrived, admit, take_in, unstorable};
 use crate::service_state::ServiceState;
 use crate::storage::blocking;
@@ -127,17 +127,18 @@ fn is_archive(arrived: &Arrived) -> bool {
 
 pub(crate) async fn upload(
     state: Data<Arc<ServiceState>>,
+    caller: Caller,
     Query(query): Query<UploadQuery>,
     body: Multipart,
 ) -> Result<HttpResponse, Problem> {
     let wait = query.wait(&state)?;
     let upload = multipart::read(&state, body).await?;
-    let (mode, caller) = understood(&state, &upload)?;
+    let (mode, given) = understood(&state, &upload)?;
     let mut outcomes = Vec::with_capacity(upload.files.len());
     for part in upload.files {
         let (parts, mode, mut warnings) = unpacked(&state, part, mode).await?;
         for part in parts {
-            let outcome = one(&state, part, mode, &caller).await;
+            let outcome = one(&state, caller.tenant_id, part, mode, &given).await;
             let outcome = outcome.or_else(|(name, problem)| Outcome::of(&name, problem, &outcomes));
             outcomes.push(outcome?.warn(&mut warnings));
         }
@@ -146,7 +147,7 @@ pub(crate) async fn upload(
     let mut status = refusal_of_all(&outcomes).unwrap_or(StatusCode::OK);
     let mut results = Vec::with_capacity(outcomes.len());
     for outcome in outcomes {
-        let (result, done) = settle(&state, outcome, deadline).await?;
+        let (result, done) = settle(&state, caller.tenant_id, outcome, deadline).await?;
         if !done {
             status = StatusCode::ACCEPTED;
         }
@@ -158,9 +159,10 @@ pub(crate) async fn upload(
 /// `GET /ingest/{id}`.
 pub(crate) async fn record(
     state: Data<Arc<ServiceState>>,
+    caller: Caller,
     id: Path<i64>,
 ) -> Result<HttpResponse, Problem> {
-    let row = find(&state, *id).await?;
+    let row = find(&state, caller.tenant_id, *id).await?;
     Ok(HttpResponse::Ok()
         .insert_header((ETAG, row.tag()))
         .json(answer::Record::from(&row)))
@@ -211,9 +213,10 @@ pub(super) const fn mode_name(mode: Mode) -> &'static str {
 
 async fn one(
     state: &Arc<ServiceState>,
+    tenant_id: i64,
     part: Part,
     mode: Mode,
-    caller: &CallerFacts,
+    given: &CallerFacts,
 ) -> Result<Outcome, (String, Problem)> {
     let admitted = part.arrived.and_then(|arrived| {
         let admitted = admit(&arrived, mode, &state.limits)?;
@@ -221,7 +224,7 @@ async fn one(
     });
     match admitted {
         Ok((arrived, admitted)) => {
-            let taken = take_in(state, arrived, admitted, mode_name(mode), caller).await;
+            let taken = take_in(state, tenant_id, arrived, admitted, mode_name(mode), given).await;
             taken
                 .map(|taken| Outcome::Taken {
                     id: taken.row.id,
@@ -255,6 +258,7 @@ fn refusal_of_all(outcomes: &[Outcome]) -> Option<StatusCode> {
 /// The result to answer, and whether there is nothing more to wait for.
 async fn settle(
     state: &ServiceState,
+    tenant_id: i64,
     outcome: Outcome,
     deadline: tokio::time::Instant,
 ) -> Result<(Value, bool), Problem> {
@@ -265,7 +269,7 @@ async fn settle(
             duplicate,
             warnings,
         } => {
-            let row = until_done(state, id, deadline).await?;
+            let row = until_done(state, tenant_id, id, deadline).await?;
             let extraction = super::files::extraction(state, &row).await?;
             let done = row.state() != State::Processing;
             let result = answer::taken(&row, extraction.as_ref(), duplicate, &warnings);
@@ -277,11 +281,11 @@ async fn settle(
 /// The row once its extraction has ended, or as it is at the deadline or when the service stops.
 async fn until_done(
     state: &ServiceState,
+    tenant_id: i64,
     id: i64,
     deadline: tokio::time::Instant,
 ) -> Result<FileRow, Problem> {
     let waiter = state.waiters.register(id);
-    let tenant_id = state.tenant().id;
     loop {
         let woken = waiter.woken();
         let read = move |conn: &mut db::Conn| store::get(conn, tenant_id, id);

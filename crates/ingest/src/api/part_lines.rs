@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use access::Caller;
 use actix_web::http::header::{ACCEPT, CONTENT_DISPOSITION, X_CONTENT_TYPE_OPTIONS};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
@@ -44,13 +45,14 @@ pub(crate) struct LinesQuery {
 pub(crate) async fn lines(
     request: HttpRequest,
     state: Data<Arc<ServiceState>>,
+    caller: Caller,
     id: Path<i64>,
     Query(query): Query<LinesQuery>,
 ) -> Result<HttpResponse, Problem> {
     let accept = request.headers().get(ACCEPT);
     let accept = accept.and_then(|accept| accept.to_str().ok());
     if accept.is_some_and(|accept| accept.trim_start().starts_with("text/csv")) {
-        return csv_of(&state, *id).await;
+        return csv_of(&state, caller.tenant_id, *id).await;
     }
     let limit = query.limit.unwrap_or(LIMIT_USUAL);
     if !(1..=LIMIT_MAX).contains(&limit) {
@@ -58,7 +60,7 @@ pub(crate) async fn lines(
         return Err(Problem::invalid_field("limit", message));
     }
     let offset = query.offset.or(query.skip).unwrap_or(0);
-    let row = find(&state, *id).await?;
+    let row = find(&state, caller.tenant_id, *id).await?;
     let extraction = extraction(&state, &row).await?;
     let (lines, total) = extraction.map_or((Vec::new(), 0), |extraction| {
         (extraction.part_lines, extraction.part_lines_total)
@@ -79,13 +81,14 @@ pub(crate) async fn lines(
 /// `GET /files/{id}/part-lines.csv`.
 pub(crate) async fn csv(
     state: Data<Arc<ServiceState>>,
+    caller: Caller,
     id: Path<i64>,
 ) -> Result<HttpResponse, Problem> {
-    csv_of(&state, *id).await
+    csv_of(&state, caller.tenant_id, *id).await
 }
 
-async fn csv_of(state: &ServiceState, id: i64) -> Result<HttpResponse, Problem> {
-    let row = find(state, id).await?;
+async fn csv_of(state: &ServiceState, tenant_id: i64, id: i64) -> Result<HttpResponse, Problem> {
+    let row = find(state, tenant_id, id).await?;
     let extraction = extraction(state, &row).await?;
     let lines = extraction.map_or(Vec::new(), |extraction| extraction.part_lines);
     let name = format!("{}.csv", row.stored_name);

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::Caller;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, X_CONTENT_TYPE_OPTIONS,
 };
@@ -40,16 +41,18 @@ pub(crate) struct SizeQuery {
 pub(crate) async fn svg(
     request: HttpRequest,
     state: Data<Arc<ServiceState>>,
+    caller: Caller,
     id: Path<i64>,
     Query(NothingAsked {}): Query<NothingAsked>,
 ) -> Result<HttpResponse, Problem> {
-    picture(&request, &state, *id, Wanted::Svg).await
+    picture(&request, &state, (caller.tenant_id, *id), Wanted::Svg).await
 }
 
 /// `GET /files/{id}/preview.png`.
 pub(crate) async fn png(
     request: HttpRequest,
     state: Data<Arc<ServiceState>>,
+    caller: Caller,
     id: Path<i64>,
     Query(query): Query<SizeQuery>,
 ) -> Result<HttpResponse, Problem> {
@@ -59,16 +62,22 @@ pub(crate) async fn png(
         let message = format!("pixels of the longer side, from 1 to {SIZE_PX_MAX}");
         return Err(Problem::invalid_field("size", message));
     };
-    picture(&request, &state, *id, Wanted::Png { size_px_max }).await
+    picture(
+        &request,
+        &state,
+        (caller.tenant_id, *id),
+        Wanted::Png { size_px_max },
+    )
+    .await
 }
 
 async fn picture(
     request: &HttpRequest,
     state: &ServiceState,
-    id: i64,
+    (tenant_id, id): (i64, i64),
     wanted: Wanted,
 ) -> Result<HttpResponse, Problem> {
-    let row = find(state, id).await?;
+    let row = find(state, tenant_id, id).await?;
     let key = row
         .blob_key()
         .ok_or_else(|| Problem::internal("a stored hash is not 32 bytes"))?;

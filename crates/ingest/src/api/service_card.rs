@@ -15,6 +15,11 @@ pub(crate) async fn card() -> impl Responder {
             "health": "/health",
             "ready": "/ready",
             "deliveries": "/webhooks/queue/stats",
+            "webhooks": "/api/v1/webhooks/subscriptions",
+            "event_types": "/api/v1/webhooks/events",
+            "docs": "/docs",
+            "openapi": "/openapi.json",
+            "metrics": "/metrics",
         },
     }))
 }

@@ -1,0 +1,54 @@
+//! `draftwire keys`: who may call the ingest service. A key is printed once, when it is made.
+
+use std::process::ExitCode;
+
+use ingest::{IngestSettings, KeyDesk};
+
+use crate::cli::{KeysCommand, SettingsArgs};
+use crate::report::line;
+
+pub(crate) async fn run(
+    command: &KeysCommand,
+    settings: &SettingsArgs,
+) -> anyhow::Result<ExitCode> {
+    let settings = IngestSettings::read(&settings.load(&[])?)?;
+    let desk = KeyDesk::open(&settings)?;
+    match command {
+        KeysCommand::Create {
+            name,
+            scopes,
+            tenant,
+            expires,
+        } => {
+            let key = desk.create(tenant, name, scopes, expires.as_deref());
+            line(key.await?)?;
+        }
+        KeysCommand::List { tenant } => {
+            for key in desk.list(tenant).await? {
+                let expires = key
+                    .expires_at
+                    .map_or(String::new(), |at| format!("  until {at}"));
+                line(format!(
+                    "{:>4}  {:<24} dw_…{}  {}{expires}",
+                    key.id, key.name, key.hint, key.scopes
+                ))?;
+            }
+        }
+        KeysCommand::Revoke { id, tenant } => {
+            desk.revoke(tenant, *id).await?;
+            line(format!("key {id} is revoked"))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Shows the key that a first start has made.
+pub(crate) fn show_first(key: Option<&str>) -> anyhow::Result<()> {
+    if let Some(key) = key {
+        line(format!(
+            "\nThe administrator's key, shown this once: {key}\nSend it as  Authorization: Bearer {key}\n\
+             Make others with  draftwire keys create --name NAME --scopes upload,read"
+        ))?;
+    }
+    Ok(())
+}
