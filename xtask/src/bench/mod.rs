@@ -1,5 +1,7 @@
 //! `cargo xtask bench …`: measurements on a release build. It must never be part of the tests.
 
+mod extract;
+
 use std::path::Path;
 use std::process::Command;
 
@@ -16,12 +18,15 @@ pub(crate) enum Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Design files: seconds and memory of reading made drawings and real files, beside ezdxf
+    Extract(extract::Arguments),
 }
 
 /// Runs one measurement in the workspace at `root`.
 pub(crate) fn run(root: &Path, what: Bench) -> Result<(), String> {
     match what {
         Bench::Commit { arguments } => example(root, "db", "bench_commit", &arguments),
+        Bench::Extract(arguments) => extract::run(root, &arguments),
     }
 }
 

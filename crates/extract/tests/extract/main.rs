@@ -8,6 +8,7 @@
 mod binary;
 mod blocks;
 mod corpus;
+mod corpus_table;
 mod dialects;
 mod fixtures;
 mod hostile;
