@@ -26,7 +26,7 @@ type State = Data<Arc<ServiceState>>;
 
 /// An event as it is posted. Its data are kept byte for byte.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an event, like {\"type\", \"data\"}")]
 pub(crate) struct EventInput {
     #[serde(rename = "type", alias = "event", alias = "event_type")]
     event_type: String,
