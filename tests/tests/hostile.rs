@@ -75,9 +75,11 @@ fn cases(round: usize) -> Vec<(Design, End)> {
             Design::new("nothing.dxf", ""),
             End::Refused(422, "invalid_field"),
         ),
+        // Read as the text that it is.
+        (Design::new("page.dxf", PAGE), End::Completed),
         (
-            Design::new("page.dxf", PAGE),
-            End::Failed("unsupported_kind"),
+            Design::new("torn.pdf", "%PDF-1.4\n"),
+            End::Failed("not_pdf"),
         ),
         (
             Design::new("far.dxf", polyline(far.into_iter())),

@@ -183,18 +183,18 @@ fn refused(arguments: &[&str], folder: &Path, said: &[&str]) {
 fn printed_settings_show_no_secret() {
     let folder = tempdir().unwrap();
     let secrets = [
-        "ingest.encryption_key=hidden1",
-        "receiver.database.url=postgres://someone:hidden2@127.0.0.1/parts",
-        "ingest.database.url=postgres://someone:hidden3@127.0.0.1/files",
-        "sources.shop.secrets=hidden4-of-shop,hidden5-of-shop",
-        "ingest.delivery.subscriptions.shop.secret=hidden6-of-shop",
-        "ingest.delivery.subscriptions.shop.headers.authorization=hidden7",
+        "ingest.encryption_key=veiled1",
+        "receiver.database.url=postgres://someone:veiled2@127.0.0.1/parts",
+        "ingest.database.url=postgres://someone:veiled3@127.0.0.1/files",
+        "sources.shop.secrets=veiled4-of-shop,veiled5-of-shop",
+        "ingest.delivery.subscriptions.shop.secret=veiled6-of-shop",
+        "ingest.delivery.subscriptions.shop.headers.authorization=veiled7",
     ];
     let mut arguments = vec!["--print-config"];
     arguments.extend(secrets.iter().flat_map(|secret| ["--set", secret]));
     let ended = run(&arguments, folder.path());
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
-    assert!(!ended.output.contains("hidden"), "{}", ended.output);
+    assert!(!ended.output.contains("veiled"), "{}", ended.output);
     let shown = [
         "[ingest.database]",
         "someone",
