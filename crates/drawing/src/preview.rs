@@ -1,7 +1,7 @@
 //! A drawing as SVG, drawn from its curves: arcs stay arcs. Never executable, never refers to anything outside, and
 //! never longer than asked for: a drawing too large is drawn more coarsely, and says so.
 
-use crate::finding::Finding;
+use crate::finding::{Finding, Severity};
 use crate::layer::{Layer, Operation};
 use crate::model::{Curve, Drawing, LayerId};
 use crate::point::{Extents, Point};
@@ -36,7 +36,7 @@ impl Default for PreviewOptions<'_> {
 const MARGIN: f64 = 0.03;
 /// Height of letters and radius of marks, as a part of the longer side: readable when the picture fills a window.
 const TEXT_SIZE: f64 = 0.018;
-const MARK_SIZE: f64 = 0.014;
+const MARK_SIZE: f64 = 0.01;
 /// Points along the longer side when a drawing is drawn coarsely, finest first.
 const COARSE: [f64; 4] = [3_000.0, 1_200.0, 500.0, 200.0];
 
@@ -255,16 +255,29 @@ impl Picture {
         }
     }
 
+    /// Rings that leave what they stand around to be seen; where several of a kind crowd, the first one is drawn.
     fn findings(&mut self, findings: &[Finding], max: usize) {
         let (radius, digits) = (self.size * MARK_SIZE, digits_for(self.size));
-        for finding in findings.iter().take(max) {
+        let mut drawn: Vec<(&str, f64, f64)> = Vec::new();
+        for finding in findings {
             let Some((x, y)) = finding.place.and_then(|place| self.place(place)) else {
                 continue;
+            };
+            let crowds = |(code, other_x, other_y): &(&str, f64, f64)| {
+                *code == finding.code && (x - other_x).hypot(y - other_y) < radius
+            };
+            if drawn.len() >= max || drawn.iter().any(crowds) {
+                continue;
+            }
+            drawn.push((&finding.code, x, y));
+            let colour = match finding.severity {
+                Severity::Info => GREY,
+                Severity::Warning | Severity::Error => RED,
             };
             let (code, message) = (escaped(&finding.code, 60), escaped(&finding.message, 300));
             self.element(format_args!(
                 "<circle class=\"finding\" data-code=\"{code}\" cx=\"{x:.digits$}\" cy=\"{y:.digits$}\" \
-                 r=\"{radius:.digits$}\" fill=\"{RED}\" fill-opacity=\"0.15\" stroke=\"{RED}\" stroke-width=\"1.5\" \
+                 r=\"{radius:.digits$}\" fill=\"none\" pointer-events=\"all\" stroke=\"{colour}\" stroke-width=\"1.5\" \
                  vector-effect=\"non-scaling-stroke\"><title>{message}</title></circle>"
             ));
         }
