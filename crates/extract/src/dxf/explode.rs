@@ -2,6 +2,7 @@
 //! than a limit, never in themselves, and all copies share one budget.
 
 use super::blocks::{BlockId, Blocks, Content, Standing};
+use super::fields::COORDINATE_MAX;
 use super::layers::Layers;
 use super::place::placed;
 use super::remarks::Remarks;
@@ -47,8 +48,8 @@ struct Scope {
     is_shown_only: bool,
 }
 
-/// Coordinates beyond this are refused.
-const COORDINATE_MAX: f64 = 1e15;
+/// Copies scaled down by more than this are nothing.
+const SCALE_MIN: f64 = 1e-30;
 
 /// What the explosion only looks at.
 #[derive(Clone, Copy)]
@@ -258,13 +259,16 @@ fn is_drawn_by_cad(block: &str) -> bool {
         && characters.all(|character| character.is_ascii_digit())
 }
 
-/// Whether a map keeps everything within this distance of the origin within what coordinates may be.
+/// Whether a map keeps what lies within this distance of the origin within what coordinates may be, and of some size.
 fn reaches(map: &Affine, farthest: f64) -> bool {
     let Affine { a, b, c, d, e, f } = *map;
     let across = (a.abs() + c.abs()) * farthest + e.abs();
     let up = (b.abs() + d.abs()) * farthest + f.abs();
     // Also false for what is no number.
-    map.is_finite() && across <= COORDINATE_MAX && up <= COORDINATE_MAX
+    let scale = [a, b, c, d]
+        .into_iter()
+        .fold(0.0, |most: f64, part| most.max(part.abs()));
+    map.is_finite() && scale >= SCALE_MIN && across <= COORDINATE_MAX && up <= COORDINATE_MAX
 }
 
 impl Trouble {
@@ -293,7 +297,9 @@ impl Trouble {
                 "{count} INSERT left out: blocks stand in blocks deeper than {}",
                 limits.insert_depth_max
             ),
-            Self::OutOfRange => format!("{count} copies of blocks left out: they lie beyond 1e15"),
+            Self::OutOfRange => format!(
+                "{count} copies of blocks left out: they lie beyond 1e15, or come to nothing"
+            ),
             Self::Budget => format!(
                 "blocks hold more than the limits of {} copies, {} vertices and {} pieces: the rest is left out",
                 limits.exploded_max, limits.vertices_max, limits.pieces_max

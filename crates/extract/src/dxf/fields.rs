@@ -113,7 +113,7 @@ impl Repair {
                 "knots are missing, too many or out of order: others were put in their place"
             }
             Self::Weights => {
-                "weights are missing, too many or not above 0: others were put in their place"
+                "weights are missing, too many, not above 0 or too small: others were put in their place"
             }
             Self::Tilted => {
                 "not parallel to the drawing's plane: it is measured as seen from above"
@@ -123,7 +123,9 @@ impl Repair {
 }
 
 /// Coordinates beyond this are refused.
-const COORDINATE_MAX: f64 = 1e15;
+pub(super) const COORDINATE_MAX: f64 = 1e15;
+/// Figures nearer to 0 than this are 0: their squares, or what is divided by them, would be no numbers any more.
+const FIGURE_MIN: f64 = 1e-100;
 
 /// A cursor over one record.
 pub(super) struct Fields<'r, 'a> {
@@ -185,6 +187,7 @@ impl<'r, 'a> Fields<'r, 'a> {
     /// A field's number; a bad one makes the entity defective and counts as 0.
     pub(super) fn number(&mut self, pair: Pair<'_>) -> f64 {
         let defect = match pair.real() {
+            Some(number) if number.abs() < FIGURE_MIN => return 0.0,
             Some(number) if number.abs() <= COORDINATE_MAX => return number,
             Some(_) => Defect::OutOfRange(pair.line),
             None => Defect::BadNumber(pair.line),

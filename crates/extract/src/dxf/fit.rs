@@ -1,7 +1,7 @@
 //! The curve through a spline's fit points, as CAD programs draw it: cubic, twice smooth, its parameter the length of the
 //! chords, and at ends without a tangent without curvature. Never drops a point but repeated ones.
 
-use drawing::{Cubic, Point};
+use drawing::{Cubic, Extents, Point};
 
 /// Which way the curve leaves its first point and arrives at its last.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -13,10 +13,15 @@ pub(super) struct Tangents {
 /// Points beyond the seam that a closed curve is solved with: the farther ones bear on it by less than a double tells.
 const SEAM: usize = 28;
 
+/// Points nearer to each other than this part of the curve's size are one.
+const CHORD_MIN: f64 = 1e-12;
+
 /// The cubics through the points; none through fewer than two.
 pub(super) fn through(points: &[Point], closed: bool, tangents: Tangents) -> Vec<Cubic> {
+    let size = Extents::around(points.iter().map(|point| Extents::of(*point)));
+    let near = size.map_or(0.0, Extents::size) * CHORD_MIN;
     let mut points = points.to_vec();
-    points.dedup();
+    points.dedup_by(|next, point| next.distance(*point) <= near);
     if closed && points.len() > 1 && points.first() == points.last() {
         points.pop();
     }

@@ -14,6 +14,8 @@ const CLOSED: i64 = 1;
 const PERIODIC: i64 = 2;
 /// How far cubics may stray from a curve they cannot be, as a part of its size.
 const STRAY_MAX: f64 = 1e-6;
+/// Weights below this part of the largest say nothing that could be drawn.
+const WEIGHT_MIN: f64 = 1e-9;
 /// Ends nearer than this part of the curve's size are one point.
 const SEAM_MAX: f64 = 1e-9;
 
@@ -147,11 +149,15 @@ impl Spline {
         Ok(None)
     }
 
-    /// Makes as many weights as there are control points, all above 0.
+    /// Makes as many weights as there are control points, all above 0 and of like size.
     fn mend_weights(&mut self) -> Option<Repair> {
         let count = self.control.len();
         let given = self.weights.len();
-        let bad = self.weights.iter().any(|weight| *weight <= 0.0);
+        let most = self.weights.iter().copied().fold(0.0, f64::max);
+        let bad = self
+            .weights
+            .iter()
+            .any(|weight| *weight <= most * WEIGHT_MIN);
         if bad || (given != 0 && given < count) {
             self.weights.clear();
         }

@@ -183,7 +183,7 @@ fn hostile_files_are_answered_or_refused_at_once() {
         ("nested_sections.dxf", "empty"),
         ("nuls.dxf", "lines_unreadable"),
         ("one_line.dxf", "empty"),
-        ("page.dxf", "unsupported_kind"),
+        ("page.dxf", "extension_disagrees"),
         ("random.dxf", "unknown_kind"),
     ];
     assert_eq!(
