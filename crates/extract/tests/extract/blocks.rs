@@ -439,8 +439,10 @@ fn copies_of_copies_end_at_the_budget() {
     };
     let reading = dxf::read(&bytes, &LayerRules::default(), &few).expect("this is a DXF");
     assert!(reading.drawing.vertices.len() <= 1_000 && reading.drawing.truncated);
-    let far = with_blocks(&[corners], &["0 INSERT|2 P|10 0|20 0|41 1e15|42 1e15"]);
-    let reading = crate::read(&far);
-    assert_eq!(codes(&reading), ["coordinate_out_of_range"]);
-    assert!(reading.drawing.curves.is_empty());
+    for scale in ["41 1e15|42 1e15", "41 1e-40|42 1e-40"] {
+        let bytes = with_blocks(&[corners], &[&format!("0 INSERT|2 P|10 0|20 0|{scale}")]);
+        let reading = crate::read(&bytes);
+        assert_eq!(codes(&reading), ["coordinate_out_of_range"], "{scale}");
+        assert!(reading.drawing.curves.is_empty(), "{scale}");
+    }
 }

@@ -221,6 +221,11 @@ fn what_is_missing_is_mended_and_said() {
             vec!["spline_weights"],
         ),
         (
+            "a weight of next to nothing",
+            format!("71 3{knots}{bend}|41 1|41 1e-304|41 1|41 1"),
+            vec!["spline_weights"],
+        ),
+        (
             "a degree too high for its points",
             format!("71 5{bend}"),
             vec!["spline_knots"],
