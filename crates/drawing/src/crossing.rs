@@ -157,9 +157,11 @@ impl Search<'_> {
             let mut own = None;
             for b in list.iter().skip(place + 1) {
                 self.steps += 1;
+                if self.steps > self.budget.steps_max {
+                    return;
+                }
                 let extents = self.pieces.extents(*b);
-                let apart = extents.is_none_or(|extents| !extents.meets(around, tolerance));
-                if apart || self.steps > self.budget.steps_max {
+                if extents.is_none_or(|extents| !extents.meets(around, tolerance)) {
                     continue;
                 }
                 own = own.or_else(|| self.pieces.segment(*a));

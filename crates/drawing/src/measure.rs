@@ -38,7 +38,7 @@ impl Default for MeasureLimits {
             findings_max: 200,
             nesting_steps_max: 300_000_000,
             crossing_pieces_max: 3_000_000,
-            crossing_steps_max: 10_000_000,
+            crossing_steps_max: 5_000_000,
         }
     }
 }
