@@ -65,12 +65,21 @@ impl Cell {
 }
 
 fn written_number(number: f64) -> String {
+    let plain = |number: f64| (1e-6..1e15).contains(&number.abs()) || number == 0.0;
+    // As short as it can be told apart; longer than 15 digits is the noise of an addition.
+    let shortest = number.to_string();
+    if plain(number) && shortest.len() <= DIGITS_SHOWN {
+        return shortest;
+    }
     let shown = format!("{number:.14e}").parse().unwrap_or(number);
-    match shown {
-        shown if (1e-6..1e15).contains(&f64::abs(shown)) || shown == 0.0 => shown.to_string(),
-        _ => format!("{shown:e}"),
+    match plain(shown) {
+        true => shown.to_string(),
+        false => format!("{shown:e}"),
     }
 }
+
+/// Digits that spreadsheets show.
+const DIGITS_SHOWN: usize = 15;
 
 /// A row that holds something. Blank rows are left out; the number tells where it stood.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -220,11 +229,11 @@ pub(crate) fn read(
 /// A part line with what only the file's facts need.
 struct Line {
     line: PartLine,
-    /// Words of the row, in short.
+    /// Words of the row, in short; only of the first line, which speaks for the others.
     evidence: String,
     due_date: Option<String>,
     po_number: Option<String>,
-    /// The material's word is in the table of materials.
+    /// The material's word is in the table of materials; only said of the first line.
     material_known: bool,
 }
 

@@ -274,15 +274,13 @@ impl Reader<'_> {
             taken.thickness += u64::from(line.thickness_mm.is_some());
         }
         line.place = Some(place);
-        let known = line
-            .material
-            .as_deref()
-            .and_then(|name| self.rules.materials.find(name));
+        let first = self.lines.is_empty();
+        let known = line.material.as_deref().filter(|_| first);
         Line {
-            evidence: evidence(row),
+            evidence: if first { evidence(row) } else { String::new() },
             due_date: cell(Meaning::DueDate).and_then(date),
             po_number: text(Meaning::PoNumber),
-            material_known: known.is_some(),
+            material_known: known.is_some_and(|name| self.rules.materials.find(name).is_some()),
             line,
         }
     }
@@ -358,18 +356,18 @@ impl Reader<'_> {
 
     /// Says what could not be read, and what could be read in two ways.
     fn judge(&mut self, cell: &Cell, column: &Column, read: bool, decimal: Decimal, place: &str) {
-        let written = cell.written();
         if !read && said(cell).is_some() {
             let title = &column.title;
+            let written = || cut(&cell.written(), VALUE_CHARS_MAX);
             self.warn("figure_not_read", || {
-                format!(
-                    "{place}: {:?} under {title:?} is not read",
-                    cut(&written, VALUE_CHARS_MAX)
-                )
+                format!("{place}: {:?} under {title:?} is not read", written())
             });
         } else if read && figures::is_ambiguous(cell, decimal) {
             self.warn("figure_ambiguous", || {
-                format!("{place}: {written:?} is read with the comma between thousands")
+                format!(
+                    "{place}: {:?} is read with the comma between thousands",
+                    cell.written()
+                )
             });
         }
     }
