@@ -137,6 +137,24 @@ fn huge_pictures_and_pages_are_not_rendered() {
         file.add_page(&format!("/MediaBox [0 0 {size}]"), "0 0 m 5 5 l S");
         pages.push((file.bytes(), ""));
     }
+    let lines: String = (0..200)
+        .map(|at| format!("0 {at} m 595 842 l S\n"))
+        .collect();
+    let few = Limits {
+        pdf: PdfLimits {
+            render_length_max_px: 100_000,
+            ..PdfLimits::default()
+        },
+        ..Limits::default()
+    };
+    let outcome = outcome_of(&PdfFile::page(&lines), &few, |input| input.preview = true);
+    let outcome = outcome.unwrap();
+    assert!(outcome.preview.is_none() && outcome.scan.is_none());
+    let found = codes(&outcome.extraction);
+    assert!(
+        found.contains(&"no_preview") && found.contains(&"no_scan"),
+        "{found:?}"
+    );
     for (bytes, code) in pages {
         let outcome =
             soon(|| outcome_of(&bytes, &Limits::default(), |input| input.preview = true)).unwrap();
