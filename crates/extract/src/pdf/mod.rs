@@ -13,6 +13,7 @@ mod raster;
 mod reader;
 mod ruled;
 mod tables;
+mod weight;
 
 pub use limits::PdfLimits;
 
@@ -47,7 +48,7 @@ pub(crate) fn read(
             Diagnostic::new(Severity::Warning, "pdf_cut_off", message)
         });
     }
-    let weight = open::weigh(&pdf, &limits.pdf, &mut diagnostics);
+    let weight = weight::weigh(&pdf, &limits.pdf, &mut diagnostics);
     let document = Document {
         format_version: Some(open::version(&pdf)),
         info: open::info(pdf.metadata()),
