@@ -13,6 +13,8 @@ use hayro::kurbo::{Affine, BezPath, PathEl, Point, Rect, Shape, Vec2};
 pub(super) const TURNS: usize = 4;
 /// The part of the type that stands above the line.
 const ASCENT: f64 = 0.78;
+/// Length of a glyph's edges, in heights of the type.
+const GLYPH_LENGTH: f64 = 4.0;
 /// Glyphs of one word are at most this far apart, and overlap at most that far, in heights of the type.
 const GLYPH_GAP: (f64, f64) = (-0.6, 0.12);
 /// Glyphs of one word stand on lines at most this far apart, in heights of the type.
@@ -52,6 +54,8 @@ pub(super) struct Ink {
     pub(super) images: usize,
     /// The largest picture's share of the page, 0 to 1.
     pub(super) image_share: f64,
+    /// Length of all lines and edges as they are rendered, in points.
+    pub(super) length: f64,
     /// Something did not fit into the budgets.
     pub(super) cut: bool,
     open: Option<Open>,
@@ -89,6 +93,7 @@ impl Ink {
             fills: 0,
             images: 0,
             image_share: 0.0,
+            length: 0.0,
             cut: false,
             open: None,
         }
@@ -127,6 +132,7 @@ impl Ink {
         if !(seen && height > 0.0 && height.is_finite()) {
             return;
         }
+        self.length += GLYPH_LENGTH * height;
         if self.glyphs >= self.glyphs_max {
             self.cut = true;
             return;
@@ -174,6 +180,22 @@ impl Ink {
         open.text.push_str(&text);
         open.right = left + advance.max(0.0);
         self.open = Some(open);
+    }
+
+    /// Counts what rendering a path costs: each piece by the legs of its control polygon, at most across the page.
+    fn measure(&mut self, path: &BezPath, place: Affine) {
+        let across = self.page.width().hypot(self.page.height());
+        for piece in path.segments() {
+            let cubic = (place * piece).to_cubic();
+            let legs = [
+                cubic.p0.distance(cubic.p1),
+                cubic.p1.distance(cubic.p2),
+                cubic.p2.distance(cubic.p3),
+            ];
+            let length: f64 = legs.iter().sum();
+            // Also what is not a number.
+            self.length += if length < across { length } else { across };
+        }
     }
 
     fn stroke(&mut self, path: &BezPath, props: &DrawProps<'_>, dashed: bool) {
@@ -297,6 +319,7 @@ impl<'a> Device<'a> for Ink {
     }
 
     fn draw_path(&mut self, path: &BezPath, props: DrawProps<'a>, mode: &DrawMode) {
+        self.measure(path, props.transform);
         match mode {
             DrawMode::Fill(_) => self.fill(path, &props),
             DrawMode::Stroke(stroke) | DrawMode::FillAndStroke(_, stroke) => {

@@ -13,6 +13,7 @@ mod raster;
 mod reader;
 mod ruled;
 mod tables;
+mod weight;
 
 pub use limits::PdfLimits;
 
@@ -24,8 +25,6 @@ use crate::error::ExtractError;
 use crate::facts::Rules;
 use crate::kind::Kind;
 use crate::limits::Limits;
-use crate::outcome::{Preview, PreviewForm};
-use hayro::hayro_interpret::InterpreterSettings;
 use hayro::hayro_syntax::Pdf;
 use reader::Reader;
 
@@ -49,7 +48,7 @@ pub(crate) fn read(
             Diagnostic::new(Severity::Warning, "pdf_cut_off", message)
         });
     }
-    let weight = open::weigh(&pdf, &limits.pdf, &mut diagnostics);
+    let weight = weight::weigh(&pdf, &limits.pdf, &mut diagnostics);
     let document = Document {
         format_version: Some(open::version(&pdf)),
         info: open::info(pdf.metadata()),
@@ -66,11 +65,7 @@ pub(crate) fn read(
     if !weight.streams {
         reader.pages(&pdf, !weight.images);
     }
-    let mut documented = reader.finish();
-    if input.preview && !weight.streams && !weight.images {
-        documented.preview = preview(&pdf, &limits.pdf, &mut documented.diagnostics);
-    }
-    Ok(documented)
+    Ok(reader.finish())
 }
 
 /// Sizes of the pages that are read.
@@ -86,26 +81,4 @@ fn pages(pdf: &Pdf, limits: &PdfLimits) -> Vec<Page> {
             }
         })
         .collect()
-}
-
-/// The first page as a picture.
-fn preview(pdf: &Pdf, limits: &PdfLimits, diagnostics: &mut Diagnostics) -> Option<Preview> {
-    /// A small page is not blown up beyond this many pixels a point.
-    const SCALE_MAX: f32 = 4.0;
-    let page = pdf.pages().first()?;
-    let refused = || {
-        let message = "the first page is too large, or asks for too much, to be rendered";
-        Diagnostic::new(Severity::Warning, "no_preview", message)
-    };
-    let scale = raster::scale(page, limits.preview_side_px, SCALE_MAX)
-        .filter(|_| cost::operators(page, limits.operators_max) <= limits.operators_max);
-    let Some(scale) = scale else {
-        diagnostics.push(refused);
-        return None;
-    };
-    let picture = raster::picture(page, &InterpreterSettings::default(), scale)?;
-    Some(Preview {
-        form: PreviewForm::Png,
-        bytes: picture.png,
-    })
 }

@@ -1,16 +1,11 @@
-//! Opens a PDF: what it is, what it says of itself, and whether reading it stays within the limits. Never reads a page.
+//! Opens a PDF: what it is and what it says of itself. Never reads a page.
 
-use super::PdfLimits;
-use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::error::ExtractError;
 use encoding_rs::{UTF_8, UTF_16BE, UTF_16LE};
-use flate2::read::{DeflateDecoder, ZlibDecoder};
 use hayro::hayro_syntax::metadata::Metadata;
-use hayro::hayro_syntax::object::dict::keys::{HEIGHT, IMAGE, SUBTYPE, WIDTH};
-use hayro::hayro_syntax::object::{DateTime, Name, Object, Stream};
-use hayro::hayro_syntax::{DecryptionError, Filter, LoadPdfError, Pdf, PdfVersion};
+use hayro::hayro_syntax::object::DateTime;
+use hayro::hayro_syntax::{DecryptionError, LoadPdfError, Pdf, PdfVersion};
 use std::collections::BTreeMap;
-use std::io::Read;
 
 /// Opens it, with the empty password when it is encrypted.
 pub(super) fn open(bytes: &[u8]) -> Result<Pdf, ExtractError> {
@@ -103,87 +98,6 @@ fn iso(date: DateTime) -> String {
         "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{offset}",
         date.year, date.month, date.day, date.hour, date.minute, date.second
     )
-}
-
-/// What is too large to be touched.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Weight {
-    /// A stream of operators, a font or the like: no page is read.
-    pub(super) streams: bool,
-    /// A picture: no page is rendered.
-    pub(super) images: bool,
-}
-
-/// Inflates every stream without keeping it, so that none is met unawares.
-pub(super) fn weigh(pdf: &Pdf, limits: &PdfLimits, diagnostics: &mut Diagnostics) -> Weight {
-    let mut weight = Weight::default();
-    for stream in pdf.objects().into_iter().filter_map(Object::into_stream) {
-        let image = stream
-            .dict()
-            .get::<Name<'_>>(SUBTYPE)
-            .is_some_and(|name| name.as_ref() == IMAGE);
-        let side = |key: &[u8]| stream.dict().get::<u32>(key).map_or(0, u64::from);
-        let large = inflates_beyond(&stream, limits.stream_bytes_max);
-        match image {
-            true => weight.images |= large || side(WIDTH) * side(HEIGHT) > limits.image_pixels_max,
-            false => weight.streams |= large,
-        }
-    }
-    if weight.streams {
-        let message = format!(
-            "a stream holds more than {} bytes: no page is read",
-            limits.stream_bytes_max
-        );
-        diagnostics.push(|| Diagnostic::new(Severity::Warning, "pdf_stream_bytes_max", message));
-    }
-    if weight.images {
-        let message = format!(
-            "a picture holds more than {} pixels: no page is rendered",
-            limits.image_pixels_max
-        );
-        diagnostics.push(|| Diagnostic::new(Severity::Warning, "pdf_image_pixels_max", message));
-    }
-    weight
-}
-
-/// A byte of LZW becomes at most this many: codes of 9 bits and more stand for up to 4096.
-const LZW_GROWTH: u64 = 3_641;
-
-fn inflates_beyond(stream: &Stream<'_>, bytes_max: u64) -> bool {
-    let filters = stream.filters();
-    let raw = stream.raw_data();
-    let length = u64::try_from(raw.len()).unwrap_or(u64::MAX);
-    let packed = |filter: &&Filter| matches!(filter, Filter::FlateDecode | Filter::LzwDecode);
-    match filters.iter().filter(packed).collect::<Vec<_>>().as_slice() {
-        [] => length > bytes_max,
-        // Only the outermost can be counted without keeping what it gives.
-        [Filter::FlateDecode, ..] if filters.first() == Some(&Filter::FlateDecode) => {
-            let most = match filters.len() {
-                1 => bytes_max,
-                _ => bytes_max / LZW_GROWTH,
-            };
-            inflated(&raw, most) > most
-        }
-        _ => length > bytes_max / LZW_GROWTH,
-    }
-}
-
-/// How many bytes these inflate to, counted to one past the most.
-fn inflated(raw: &[u8], most: u64) -> u64 {
-    let count = |reader: &mut dyn Read| {
-        let mut reader = reader.take(most.saturating_add(1));
-        let mut chunk = [0_u8; 16 * 1024];
-        let mut bytes = 0_u64;
-        // What is broken ends where it breaks.
-        while let Ok(read @ 1..) = reader.read(&mut chunk) {
-            bytes += u64::try_from(read).unwrap_or(0);
-        }
-        bytes
-    };
-    match count(&mut ZlibDecoder::new(raw)) {
-        0 => count(&mut DeflateDecoder::new(raw)),
-        bytes => bytes,
-    }
 }
 
 #[cfg(test)]

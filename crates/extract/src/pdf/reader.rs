@@ -3,8 +3,9 @@
 use super::ink::{Ink, TURNS};
 use super::outline::{Outline, outline};
 use super::page::{self, PageText};
+use super::raster::Canvas;
 use super::ruled::{Ruled, ruled};
-use super::{cost, facts, raster};
+use super::{cost, facts};
 use crate::Input;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::document::{Field, OcrWord, Table};
@@ -15,13 +16,11 @@ use crate::kind::Kind;
 use crate::labels::{self, Scale};
 use crate::layout::{Area, Word};
 use crate::limits::Limits;
-use crate::outcome::Scan;
 use crate::table::{self, Grid, Site};
 use drawing::UnitClues;
 use hayro::hayro_interpret::util::TransformExt;
 use hayro::hayro_interpret::{Context, InterpreterCache, InterpreterSettings, interpret_page};
 use hayro::hayro_syntax::Pdf;
-use hayro::hayro_syntax::page::Page;
 use hayro::kurbo::Rect;
 
 /// With more of its letters nameless than this, a page's text is noise.
@@ -34,8 +33,6 @@ const SCAN_WORDS_MAX: usize = 8;
 const SCAN_SHARE_MIN: f64 = 0.5;
 /// Lines and shapes that could be letters; fewer are no text.
 const LETTERS_MIN: usize = 20;
-/// Pixels a point when a page is rendered for OCR: 300 an inch.
-const SCAN_SCALE_MAX: f32 = 300.0 / 72.0;
 
 /// What has been gathered so far.
 pub(super) struct Reader<'a> {
@@ -122,19 +119,24 @@ impl<'a> Reader<'a> {
             let mut context = Context::new(upright, bounds, &cache, pdf.xref(), settings.clone());
             interpret_page(page, &mut context, &mut ink);
             ink.finish();
-            self.page(number, page, ink, renders, &settings);
+            let canvas = Canvas {
+                page,
+                length: ink.length,
+            };
+            self.page(number, ink, Some(canvas).filter(|_| renders));
+        }
+        if self.input.preview && self.out.preview.is_none() {
+            let message = "the first page is too large, or asks for too much, to be rendered";
+            self.warn("no_preview", || message.to_owned());
         }
         self.out.document.images_total = Some(self.images);
     }
 
-    fn page(
-        &mut self,
-        number: u64,
-        page: &Page<'_>,
-        mut ink: Ink,
-        renders: bool,
-        settings: &InterpreterSettings,
-    ) {
+    /// Reads one page; without a canvas no picture is made of it.
+    fn page(&mut self, number: u64, mut ink: Ink, canvas: Option<Canvas<'_>>) {
+        if number == 1 && self.input.preview {
+            self.out.preview = canvas.and_then(|canvas| canvas.preview(&self.limits.pdf));
+        }
         self.glyphs_left = self.glyphs_left.saturating_sub(ink.glyphs);
         self.images = self
             .images
@@ -156,7 +158,7 @@ impl<'a> Reader<'a> {
         let pictured = words < SCAN_WORDS_MAX && ink.image_share >= SCAN_SHARE_MIN;
         if marked && (words == 0 || pictured) && !self.scanned {
             self.scanned = true;
-            self.scan(number, page, renders, settings);
+            self.scan(number, canvas);
         }
         let turn = main_turn(&ink);
         let ruled = ruled(&ink, turn, &self.limits.pdf);
@@ -181,17 +183,12 @@ impl<'a> Reader<'a> {
     }
 
     /// A page whose words only pixels hold: asks for OCR, or takes what it said.
-    fn scan(
-        &mut self,
-        number: u64,
-        page: &Page<'_>,
-        renders: bool,
-        settings: &InterpreterSettings,
-    ) {
-        let scale = raster::scale(page, self.limits.pdf.scan_side_px, SCAN_SCALE_MAX);
-        let Some(scale) = scale.filter(|_| renders) else {
+    fn scan(&mut self, number: u64, canvas: Option<Canvas<'_>>) {
+        let limits = &self.limits.pdf;
+        let scaled = canvas.and_then(|canvas| Some((canvas, canvas.scan_scale(limits)?)));
+        let Some((canvas, scale)) = scaled else {
             self.warn("no_scan", || {
-                format!("page {number} holds no text, and is too large to be rendered for OCR")
+                format!("page {number} holds no text, and asks for too much to be rendered for OCR")
             });
             return;
         };
@@ -224,13 +221,7 @@ impl<'a> Reader<'a> {
                     "no_text",
                     format!("page {number} is a picture: its words are not known"),
                 );
-                if let Some(picture) = raster::picture(page, settings, scale) {
-                    let dpi = whole((picture.scale * 72.0).round());
-                    self.out.scan = Some(Scan {
-                        png: picture.png,
-                        dpi,
-                    });
-                }
+                self.out.scan = canvas.scan(limits);
             }
         }
     }
@@ -474,16 +465,4 @@ fn word_of(word: &OcrWord, scale: f64) -> Word {
         area,
         cell: None,
     }
-}
-
-fn whole(number: f64) -> Option<u32> {
-    (0.0..=f64::from(u32::MAX))
-        .contains(&number)
-        .then_some(())?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "the range was checked"
-    )]
-    Some(number as u32)
 }

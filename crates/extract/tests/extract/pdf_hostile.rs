@@ -28,6 +28,22 @@ fn zlib(data: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+fn base85(data: &[u8]) -> Vec<u8> {
+    let mut letters = Vec::new();
+    for group in data.chunks(4) {
+        let four = group.iter().chain(&[0; 4]).take(4);
+        let mut value = four.fold(0_u32, |value, byte| (value << 8) | u32::from(*byte));
+        let mut five = [0; 5];
+        for letter in five.iter_mut().rev() {
+            *letter = b'!' + u8::try_from(value % 85).expect("below 85");
+            value /= 85;
+        }
+        letters.extend(five.iter().take(group.len() + 1));
+    }
+    letters.extend(b"~>");
+    letters
+}
+
 /// Answers within a time that a hang would not keep, on a busy machine too.
 fn soon<T>(answer: impl FnOnce() -> T) -> T {
     let start = Instant::now();
@@ -98,6 +114,18 @@ fn streams_that_inflate_beyond_the_limit_are_not_read() {
     for (entries, data, read) in [
         ("/Filter /FlateDecode", bomb.clone(), false),
         ("/Filter [/FlateDecode /FlateDecode]", zlib(&bomb), false),
+        (
+            "/Filter [/ASCII85Decode /FlateDecode]",
+            base85(&bomb),
+            false,
+        ),
+        (
+            "/Filter [/ASCII85Decode /FlateDecode]",
+            base85(&zlib(b"0 0 m")),
+            true,
+        ),
+        ("/Filter /LZWDecode", vec![0; 2_000_000], false),
+        ("/Filter /LZWDecode", vec![0; 90_000], true),
         ("/Filter /FlateDecode", zlib(&vec![b' '; 900_000]), true),
     ] {
         let mut file = PdfFile::default();
@@ -137,6 +165,24 @@ fn huge_pictures_and_pages_are_not_rendered() {
         file.add_page(&format!("/MediaBox [0 0 {size}]"), "0 0 m 5 5 l S");
         pages.push((file.bytes(), ""));
     }
+    let lines: String = (0..200)
+        .map(|at| format!("0 {at} m 595 842 l S\n"))
+        .collect();
+    let few = Limits {
+        pdf: PdfLimits {
+            render_length_max_px: 100_000,
+            ..PdfLimits::default()
+        },
+        ..Limits::default()
+    };
+    let outcome = outcome_of(&PdfFile::page(&lines), &few, |input| input.preview = true);
+    let outcome = outcome.unwrap();
+    assert!(outcome.preview.is_none() && outcome.scan.is_none());
+    let found = codes(&outcome.extraction);
+    assert!(
+        found.contains(&"no_preview") && found.contains(&"no_scan"),
+        "{found:?}"
+    );
     for (bytes, code) in pages {
         let outcome =
             soon(|| outcome_of(&bytes, &Limits::default(), |input| input.preview = true)).unwrap();
