@@ -78,6 +78,14 @@ impl Diagnostics {
         }
     }
 
+    /// Takes over another list, within the limit of this one.
+    pub fn append(&mut self, other: Self) {
+        self.omitted += other.omitted;
+        for diagnostic in other.list {
+            self.push(|| diagnostic);
+        }
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.list.iter()
     }

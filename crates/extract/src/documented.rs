@@ -4,9 +4,9 @@
 use crate::Input;
 use crate::diagnostic::Diagnostics;
 use crate::document::{Document, PartLine};
-use crate::drawn::{Drawn, Measured, facts_diagnostic};
+use crate::drawn::Drawn;
 use crate::extraction::Extraction;
-use crate::facts::{Facts, Hints, Review, Rules, Settled, settle};
+use crate::facts::{Facts, Hints, Review, Rules};
 use crate::kind::Kind;
 use crate::limits::Limits;
 use crate::outcome::{Outcome, Preview, Scan};
@@ -46,49 +46,33 @@ impl Documented {
     }
 
     pub(crate) fn outcome(mut self, input: &Input<'_>, rules: &Rules, limits: &Limits) -> Outcome {
+        let every = |states: fn(&PartLine) -> bool| {
+            !self.part_lines.is_empty() && self.part_lines.iter().all(states)
+        };
         let hints = Hints {
             texts: &self.texts,
             readings: &self.readings,
+            lines_state_material: every(|line| line.material.is_some()),
+            lines_state_thickness: every(|line| line.thickness_mm.is_some()),
             ..Hints::default()
         };
-        let settled = settle(input.caller, input.file_name, &hints, rules);
-        for diagnostic in settled.diagnostics {
-            self.diagnostics.push(|| facts_diagnostic(diagnostic));
-        }
-        let Settled {
-            facts,
-            conflicts,
-            suggestions,
-            confidence_score,
-            mut needs_review,
-            ..
-        } = settled;
-        needs_review.append(&mut self.needs_review);
         let measured = self.drawing.map(|drawn| drawn.measure(input, limits));
         let mut measured = measured.unwrap_or_default();
-        measured.judge(&facts, &rules.shop);
-        let Measured {
-            section, findings, ..
-        } = measured;
+        self.diagnostics.append(measured.diagnostics);
+        measured.diagnostics = self.diagnostics;
+        self.needs_review.append(&mut measured.needs_review);
+        measured.needs_review = self.needs_review;
+        let drawn = measured.outcome(self.kind, &hints, input, rules, limits);
         let part_lines_total = u64::try_from(self.part_lines.len()).unwrap_or(u64::MAX);
         self.part_lines.truncate(limits.part_lines_max);
-        let extraction = Extraction {
-            confidence_score,
-            facts,
-            conflicts,
-            suggestions,
-            needs_review,
-            drawing: section,
-            document: Some(self.document),
-            part_lines: self.part_lines,
-            part_lines_total,
-            findings,
-            diagnostics: self.diagnostics.into_list(),
-            ..Extraction::of(input.file_name, Some(self.kind))
-        };
         Outcome {
-            extraction,
-            preview: self.preview,
+            extraction: Extraction {
+                document: Some(self.document),
+                part_lines: self.part_lines,
+                part_lines_total,
+                ..drawn.extraction
+            },
+            preview: self.preview.or(drawn.preview),
             scan: self.scan,
         }
     }

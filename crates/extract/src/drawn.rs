@@ -3,7 +3,7 @@
 
 use crate::Input;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
-use crate::extraction::{DrawingSection, Extraction};
+use crate::extraction::{BlockUse, DrawingSection, Extraction};
 use crate::facts::{self, Facts, Hints, Review, Rules, Settled, settle};
 use crate::kind::Kind;
 use crate::lightburn::LightburnSection;
@@ -36,6 +36,7 @@ pub(crate) struct Extras {
     /// A picture that the file carries, for when there is nothing to draw.
     pub(crate) preview: Option<Preview>,
     pub(crate) lightburn: Option<LightburnSection>,
+    pub(crate) blocks: Vec<BlockUse>,
 }
 
 /// Below this a unit is doubted.
@@ -58,47 +59,24 @@ impl Drawn {
         let kind = self.kind;
         let mut words = std::mem::take(&mut self.extras.notes);
         let readings = std::mem::take(&mut self.extras.readings);
-        let preview = self.extras.preview.take().filter(|_| input.preview);
+        let carried = self.extras.preview.take().filter(|_| input.preview);
         let mut measured = self.measure(input, limits);
         if let Some(section) = &measured.section {
             words.extend_from_slice(&section.texts);
         }
+        let layers = std::mem::take(&mut measured.layers);
         let hints = Hints {
             texts: &words,
-            layers: &measured.layers,
+            layers: &layers,
             readings: &readings,
+            ..Hints::default()
         };
-        let settled = settle(input.caller, input.file_name, &hints, rules);
-        for diagnostic in settled.diagnostics {
-            measured.diagnostics.push(|| facts_diagnostic(diagnostic));
+        let is_empty = measured.is_empty();
+        let mut outcome = measured.outcome(kind, &hints, input, rules, limits);
+        if is_empty && carried.is_some() {
+            outcome.preview = carried;
         }
-        let Settled {
-            facts,
-            conflicts,
-            suggestions,
-            confidence_score,
-            mut needs_review,
-            ..
-        } = settled;
-        needs_review.append(&mut measured.needs_review);
-        measured.judge(&facts, &rules.shop);
-        let drawn = measured.preview(input.file_name, limits);
-        let preview = preview.filter(|_| measured.is_empty()).or(drawn);
-        let extraction = Extraction {
-            confidence_score,
-            facts,
-            conflicts,
-            suggestions,
-            needs_review,
-            drawing: measured.section,
-            findings: measured.findings,
-            diagnostics: measured.diagnostics.into_list(),
-            ..Extraction::of(input.file_name, Some(kind))
-        };
-        Outcome {
-            preview,
-            ..Outcome::from(extraction)
-        }
+        outcome
     }
 
     /// Settles the unit, scales to millimetres and measures.
@@ -125,7 +103,7 @@ impl Drawn {
                 format_version: self.format_version,
                 measures,
                 paper_space_entities: self.paper_space_entities,
-                blocks: Vec::new(),
+                blocks: self.extras.blocks,
                 texts,
                 lightburn,
                 estimate: None,
@@ -159,9 +137,50 @@ impl Drawn {
 }
 
 impl Measured {
+    /// Weighs what was said in words and judges the measures by it: the whole Extraction of a file that draws.
+    pub(crate) fn outcome(
+        mut self,
+        kind: Kind,
+        hints: &Hints<'_>,
+        input: &Input<'_>,
+        rules: &Rules,
+        limits: &Limits,
+    ) -> Outcome {
+        let settled = settle(input.caller, input.file_name, hints, rules);
+        for diagnostic in settled.diagnostics {
+            self.diagnostics.push(|| facts_diagnostic(diagnostic));
+        }
+        let Settled {
+            facts,
+            conflicts,
+            suggestions,
+            confidence_score,
+            mut needs_review,
+            ..
+        } = settled;
+        needs_review.append(&mut self.needs_review);
+        self.judge(&facts, &rules.shop);
+        let preview = self.preview(input.file_name, limits);
+        let extraction = Extraction {
+            confidence_score,
+            facts,
+            conflicts,
+            suggestions,
+            needs_review,
+            drawing: self.section,
+            findings: self.findings,
+            diagnostics: self.diagnostics.into_list(),
+            ..Extraction::of(input.file_name, Some(kind))
+        };
+        Outcome {
+            preview,
+            ..Outcome::from(extraction)
+        }
+    }
+
     /// What follows from the measures once material and thickness are settled: what the shop cannot make, the time,
     /// the mass.
-    pub(crate) fn judge(&mut self, facts: &Facts, shop: &ShopRules) {
+    fn judge(&mut self, facts: &Facts, shop: &ShopRules) {
         let Some(section) = &mut self.section else {
             return;
         };
@@ -180,7 +199,7 @@ impl Measured {
     }
 
     /// The picture, when one is wanted.
-    pub(crate) fn preview(&self, title: &str, limits: &Limits) -> Option<Preview> {
+    fn preview(&self, title: &str, limits: &Limits) -> Option<Preview> {
         let options = PreviewOptions {
             title,
             svg_bytes_max: limits.svg_bytes_max,
@@ -244,7 +263,7 @@ fn reviews(measures: &Measures, units: Units) -> Vec<Review> {
     reviews
 }
 
-pub(crate) fn facts_diagnostic(diagnostic: facts::Diagnostic) -> Diagnostic {
+fn facts_diagnostic(diagnostic: facts::Diagnostic) -> Diagnostic {
     let severity = match diagnostic.severity {
         facts::Severity::Info => Severity::Info,
         facts::Severity::Warning => Severity::Warning,

@@ -113,7 +113,9 @@ pub fn extract(
         _ => {}
     }
     let mut outcome = match found {
-        Kind::Dxf => dxf::read(bytes, &rules.layers, limits)?.outcome(input, rules, limits),
+        Kind::Dxf => dxf::read(bytes, &rules.layers, limits)?
+            .into_drawn()
+            .outcome(input, rules, limits),
         Kind::Lightburn => lightburn::read(bytes, &rules.layers, limits)?
             .into_drawn()
             .outcome(input, rules, limits),

@@ -34,15 +34,12 @@ mod text;
 pub use header::Header;
 pub(crate) use pairs::looks_like;
 
-use crate::Input;
 use crate::diagnostic::Diagnostics;
 use crate::drawn::{Drawn, Extras};
 use crate::error::ExtractError;
 use crate::extraction::BlockUse;
-use crate::facts::Rules;
 use crate::kind::Kind;
 use crate::limits::Limits;
-use crate::outcome::Outcome;
 use drawing::{Drawing, LayerRules, UnitClues};
 
 /// A file as read: coordinates in the file's own units.
@@ -71,20 +68,11 @@ pub(crate) fn sniff(head: &[u8]) -> bool {
 }
 
 impl Reading {
-    pub(crate) fn outcome(mut self, input: &Input<'_>, rules: &Rules, limits: &Limits) -> Outcome {
-        let blocks = std::mem::take(&mut self.blocks);
-        let mut outcome = self.into_drawn().outcome(input, rules, limits);
-        if let Some(section) = &mut outcome.extraction.drawing {
-            section.blocks = blocks;
-        }
-        outcome
-    }
-
-    fn into_drawn(self) -> Drawn {
+    pub(crate) fn into_drawn(self) -> Drawn {
         let Self {
             header,
             drawing,
-            blocks: _,
+            blocks,
             paper_space_entities,
             diagnostics,
         } = self;
@@ -99,7 +87,10 @@ impl Reading {
             format_version: Some(header.version).filter(|version| !version.is_empty()),
             drawing,
             paper_space_entities,
-            extras: Extras::default(),
+            extras: Extras {
+                blocks,
+                ..Extras::default()
+            },
             diagnostics,
         }
     }

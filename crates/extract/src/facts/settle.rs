@@ -23,6 +23,10 @@ pub struct Hints<'a> {
     pub layers: &'a [String],
     /// What columns, fields or properties state, each with its own source.
     pub readings: &'a [Facts],
+    /// Whether each line of a list of parts states its own material, so that the file need not.
+    pub lines_state_material: bool,
+    /// The same of the thickness.
+    pub lines_state_thickness: bool,
 }
 
 /// One of the values said for a fact.
@@ -76,7 +80,14 @@ pub fn settle(caller: &CallerFacts, file_name: &str, hints: &Hints<'_>, rules: &
     diagnostics.extend(unknown_material(&facts, rules));
     let suggestions = suggest(&facts);
     let confidence_score = score(&facts);
-    let needs_review = reviews(&facts, &conflicts, confidence_score, &suggestions, rules);
+    let needs_review = reviews(
+        &facts,
+        &conflicts,
+        confidence_score,
+        &suggestions,
+        hints,
+        rules,
+    );
     Settled {
         facts,
         conflicts,
@@ -271,6 +282,7 @@ fn reviews(
     conflicts: &[Conflict],
     score: f64,
     suggestions: &[ProjectSuggestion],
+    hints: &Hints<'_>,
     rules: &Rules,
 ) -> Vec<Review> {
     let mut reviews = Vec::new();
@@ -314,8 +326,14 @@ fn reviews(
         review("unknown_material", diagnostic.message);
     }
     let unstated = [
-        ("material", facts.material.is_none()),
-        ("thickness_mm", facts.thickness_mm.is_none()),
+        (
+            "material",
+            facts.material.is_none() && !hints.lines_state_material,
+        ),
+        (
+            "thickness_mm",
+            facts.thickness_mm.is_none() && !hints.lines_state_thickness,
+        ),
     ];
     let unstated: Vec<_> = unstated
         .into_iter()

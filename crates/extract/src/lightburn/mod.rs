@@ -100,6 +100,7 @@ impl Reading {
                         bytes,
                     }),
                 lightburn: Some(self.section),
+                ..Extras::default()
             },
             drawing: self.drawing,
             diagnostics: self.diagnostics,

@@ -78,3 +78,14 @@ fn charts_and_forms_are_no_drawings() {
     }
     assert!(read(&PdfFile::page(&chart)).drawing.is_none());
 }
+
+#[test]
+fn what_is_doubtful_of_an_outline_is_said_of_the_document() {
+    let plate = |x| rectangle(x, 100.0, 200.0, x);
+    let crossing = PdfFile::page(&format!("{}{}", plate(100.0), plate(150.0)));
+    let mut limits = Limits::default();
+    limits.measure.findings_max = 0;
+    let extraction = outcome_of(&crossing, &limits, |_| {}).unwrap().extraction;
+    assert!(extraction.drawing.is_some());
+    assert!(codes(&extraction).contains(&"findings_max"));
+}

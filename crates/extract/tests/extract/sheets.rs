@@ -188,6 +188,11 @@ fn a_cutting_list_gives_a_line_for_each_part() {
     assert_eq!(extraction.part_lines_total, 3);
     assert_eq!(extraction.part_lines[1].price.as_deref(), Some("R 3,20"));
     assert_eq!(codes(&extraction), ["unknown_material"]);
+    let mut reviews = extraction.needs_review.iter();
+    assert!(
+        reviews.all(|review| review.code != "not_stated"),
+        "each line states its own"
+    );
     let facts = &extraction.facts;
     assert_eq!(facts.client_code.as_ref().unwrap().value.as_str(), "CL0042");
     assert_eq!(
