@@ -295,7 +295,7 @@ impl<'a> Reader<'a> {
             },
             paper_space_entities: 0,
             extras: Extras::default(),
-            diagnostics: Diagnostics::default(),
+            diagnostics: Diagnostics::new(self.limits.diagnostics_max),
         });
     }
 
