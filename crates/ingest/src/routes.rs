@@ -4,7 +4,7 @@
 use access::{Scope, allow};
 use actix_web::Route;
 use actix_web::web::{PathConfig, ServiceConfig, delete, patch, post, put, resource};
-use service::{Problem, get};
+use service::{Code, Problem, get};
 
 use crate::api::webhooks::{
     catalogue, deliveries, event_log, filters, jwks, publish, reconcile, replays, subscriptions,
@@ -243,7 +243,7 @@ pub(crate) fn table() -> impl Iterator<Item = (String, &'static Call)> {
 pub(crate) fn routes(routes: &mut ServiceConfig) {
     routes.app_data(
         PathConfig::default()
-            .error_handler(|_, _| Problem::not_found("anything with this id").into()),
+            .error_handler(|_, _| Problem::new(Code::NotFound, "nothing has this id").into()),
     );
     let table: Vec<_> = table().collect();
     for calls in table.chunk_by(|(a, _), (b, _)| a == b) {
