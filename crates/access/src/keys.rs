@@ -7,6 +7,7 @@ use service::Shutdown;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Mutex;
 
 use crate::caller::Caller;
 use crate::gate::Gate;
@@ -54,6 +55,8 @@ pub struct Keys {
     writer: Writer,
     clock: Arc<dyn Clock>,
     gate: web::Data<Gate>,
+    /// One reads at a time: else an older reading could replace a newer, and a revoked key live on.
+    refreshing: Arc<Mutex<()>>,
 }
 
 impl Keys {
@@ -85,6 +88,7 @@ impl Keys {
             writer: writer.clone(),
             clock,
             gate: web::Data::new(gate),
+            refreshing: Arc::default(),
         })
     }
 
@@ -183,6 +187,7 @@ impl Keys {
     }
 
     async fn refresh(&self) -> Result<(), KeyError> {
+        let _one = self.refreshing.lock().await;
         let held = self.database.reads().run(store::live).await?;
         self.gate.replace(held);
         Ok(())
