@@ -63,6 +63,7 @@ pub(crate) fn run(root: &Path, fast: bool) -> ExitCode {
         });
     }
     stage(&mut counts, "programs", |_| programs());
+    stage(&mut counts, "alerts", |_| alerts(root));
     stage(&mut counts, "test", |counts| tests(root, counts));
     println!("{} passed, {} failed", counts.passed, counts.failed);
     if counts.failed == 0 && counts.passed > 0 {
@@ -87,12 +88,26 @@ fn stage(counts: &mut Counts, name: &str, run: impl FnOnce(&mut Counts) -> Resul
 }
 
 /// What tests run beside our own program: package and program.
-const PROGRAMS: [(&str, &str); 1] = [("tesseract-ocr", "tesseract")];
+const PROGRAMS: [(&str, &str); 2] = [("tesseract-ocr", "tesseract"), ("prometheus", "promtool")];
 
 fn programs() -> Result<(), String> {
     PROGRAMS.iter().try_for_each(|(package, program)| {
         apt::ensure(package, || apt::program(program)).map(|_path| ())
     })
+}
+
+/// What Prometheus itself says of its configuration, and whether the alerts come when they should.
+fn alerts(root: &Path) -> Result<(), String> {
+    for arguments in [
+        ["check", "config", "scrape.yml"],
+        ["test", "rules", "alerts_test.yml"],
+    ] {
+        let mut promtool = Command::new("promtool");
+        promtool.current_dir(root.join("config/prometheus"));
+        succeed(promtool.args(arguments))
+            .map_err(|cause| format!("promtool {}: {cause}", arguments.join(" ")))?;
+    }
+    Ok(())
 }
 
 fn tests(root: &Path, counts: &mut Counts) -> Result<(), String> {
@@ -151,7 +166,7 @@ fn succeed(command: &mut Command) -> Result<(), String> {
     match command.status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("{status}")),
-        Err(error) => Err(format!("cannot run cargo: {error}")),
+        Err(error) => Err(format!("cannot run {:?}: {error}", command.get_program())),
     }
 }
 

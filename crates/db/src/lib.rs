@@ -18,12 +18,12 @@ pub use database::Database;
 pub use error::{DbError, DbErrorKind};
 pub use lock::{LockError, NodeLock};
 pub use migrate::Migrations;
-pub use reads::Reads;
+pub use reads::{ReadStats, Reads};
 pub use settings::{DatabaseSection, DatabaseSettings, DatabaseUrl, UrlError};
 pub use sql::{Sql, Value, sql};
 pub use writer::{
-    Lane, SetJob, Submission, Submitter, Tx, TxError, TxResult, WriteError, Writer, WriterSettings,
-    WriterStats,
+    BATCH_BUCKETS, Lane, SetJob, Submission, Submitter, Tx, TxError, TxResult, WriteError, Writer,
+    WriterSettings, WriterStats,
 };
 
 /// Embeds a folder of migrations at compile time; whoever calls it also depends on diesel_migrations, which it names.

@@ -24,6 +24,7 @@ pub(crate) struct Claimed {
     pub(crate) attempts: i64,
     pub(crate) attempts_before: i64,
     pub(crate) order_key: Option<i64>,
+    pub(crate) due_at_ms: i64,
     pub(crate) profile: Profile,
     pub(crate) event: Arc<Event>,
     pub(crate) slot: Slot,
@@ -69,6 +70,8 @@ struct ClaimRow {
     attempts_before: i64,
     #[diesel(sql_type = Nullable<BigInt>)]
     order_key: Option<i64>,
+    #[diesel(sql_type = BigInt)]
+    due_at_ms: i64,
     #[diesel(sql_type = SmallInt)]
     profile: i16,
     #[diesel(embed)]
@@ -129,6 +132,7 @@ pub(crate) fn take(
                 attempts: row.attempts,
                 attempts_before: row.attempts_before,
                 order_key: row.order_key,
+                due_at_ms: row.due_at_ms,
                 profile,
                 event: Arc::new(event),
                 slot,
@@ -194,7 +198,7 @@ fn own(conn: &mut Conn, node_id: i64, ids: Vec<i64>) -> Result<Vec<ClaimRow>, Db
     )?;
     conn.rows(
         sql(format!(
-            "SELECT d.id, d.tenant_id, d.claim, d.attempts, d.attempts_before, d.order_key, d.profile, \
+            "SELECT d.id, d.tenant_id, d.claim, d.attempts, d.attempts_before, d.order_key, d.due_at_ms, d.profile, \
              {EVENT_COLUMNS} FROM deliveries d \
              LEFT JOIN events e ON e.id = d.event_id LEFT JOIN tenants t ON t.id = e.tenant_id \
              WHERE d.id {among} ORDER BY d.id"

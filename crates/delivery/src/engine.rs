@@ -64,7 +64,6 @@ impl From<WriteError<std::convert::Infallible>> for EngineError {
 pub struct Engine {
     publisher: Publisher,
     subscriptions: Subscriptions,
-    writer: Writer,
     tenant: Tenant,
     stop: watch::Sender<Option<Duration>>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -185,7 +184,6 @@ impl Engine {
         let thread = dispatcher::spawn(Arc::new(context), commands, stopped)?;
         Ok(Self {
             subscriptions: Subscriptions::new(&publisher, writer, policy),
-            writer: writer.clone(),
             publisher,
             tenant: entered.tenant,
             stop,
@@ -206,7 +204,7 @@ impl Engine {
 
     /// Everything counted since the start, and how things stand now.
     pub fn metrics(&self) -> MetricsSnapshot {
-        self.publisher.inner.metrics.snapshot(self.writer.stats())
+        self.publisher.inner.metrics.snapshot()
     }
 
     /// The one tenant of a single-tenant install.

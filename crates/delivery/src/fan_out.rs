@@ -314,6 +314,7 @@ impl Inner {
                 attempts: 0,
                 attempts_before: 0,
                 order_key: order.map(|(key, _)| key),
+                due_at_ms: now_ms,
                 profile: endpoint.profile,
                 endpoint: Arc::clone(endpoint),
                 event: Arc::clone(&row.event),

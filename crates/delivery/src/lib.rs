@@ -47,7 +47,7 @@ pub use event_log::{CursorError, EventFilter, LoggedEvent, ReconcileCursor, Reco
 pub use event_types::{EventTypeEntry, EventTypeRefusal, Validation, selects_known};
 pub use filter::{FILTER_BYTES_MAX, FILTER_STEPS_MAX, Filter, FilterError, Subject, Verdict};
 pub use metrics::{
-    AttemptLabels, AttemptStatus, DURATION_BUCKETS_S, Durations, MetricsSnapshot, RetryReason,
+    AttemptStatus, DURATION_BUCKETS_S, Durations, MetricsSnapshot, RetryReason, Series,
 };
 pub use page::{Page, Paged, TOTAL_MAX};
 pub use probe::{ProbeError, ProbeReport};

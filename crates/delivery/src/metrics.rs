@@ -9,9 +9,14 @@ use std::sync::{Mutex, PoisonError};
 pub const DURATION_BUCKETS_S: [f64; 11] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0,
 ];
-/// Most different labels of attempts.
-const LABELS_MAX: usize = 1_000;
+/// Most different event types of one tenant, and of all tenants together, that are counted by themselves.
+const TYPES_PER_TENANT_MAX: usize = 100;
+const SERIES_MAX: usize = 500;
+/// Most different HTTP status codes of one series.
+const CODES_MAX: usize = 40;
 const OTHER: &str = "other";
+/// Stands for the tenants that are counted together.
+const NO_TENANT: i64 = 0;
 
 /// What one attempt came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,14 +40,6 @@ pub enum RetryReason {
     ClientError,
 }
 
-/// By what attempts are counted.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct AttemptLabels {
-    pub tenant_id: i64,
-    pub event_type: String,
-    pub status: AttemptStatus,
-}
-
 /// Durations, in buckets that each hold what is at most their bound (see [`DURATION_BUCKETS_S`]).
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Durations {
@@ -51,31 +48,31 @@ pub struct Durations {
     pub sum_s: f64,
 }
 
+/// Attempts of one tenant with events of one type.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Series {
+    pub attempts: BTreeMap<AttemptStatus, u64>,
+    pub durations: Durations,
+    pub retries: BTreeMap<RetryReason, u64>,
+    /// By the HTTP status of the answer, where there was one; 0: those beyond the bound.
+    pub http_status: BTreeMap<u16, u64>,
+}
+
 /// Everything counted since the start, and how things stand.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct MetricsSnapshot {
-    pub attempts: BTreeMap<AttemptLabels, u64>,
-    pub durations: Durations,
-    pub retries: BTreeMap<RetryReason, u64>,
+    /// By tenant and event type. Tenant 0 and type `other` hold what is beyond the bounds.
+    pub series: BTreeMap<(i64, String), Series>,
     pub filters_undecided: u64,
     /// Deliveries that wait in this process, and attempts under way.
     pub queued: u64,
     pub in_flight: u64,
-    /// How long the delivery has waited that waits longest here, milliseconds.
+    /// How long the delivery has been due that has been due longest, in this process or in the table, milliseconds.
+    /// Endpoints to which nothing is sent for now do not count.
     pub oldest_wait_ms: u64,
     /// Endpoints to which nothing is sent because their breaker is open, or half open.
     pub breakers_open: u64,
     pub breakers_half_open: u64,
-    /// Transactions of the writer and the jobs in them: their ratio is the batch size.
-    pub commits: u64,
-    pub jobs: u64,
-}
-
-#[derive(Debug, Default)]
-struct Counts {
-    attempts: BTreeMap<AttemptLabels, u64>,
-    durations: Durations,
-    retries: BTreeMap<RetryReason, u64>,
 }
 
 /// How the dispatcher stands, as it last said.
@@ -88,6 +85,24 @@ pub(crate) struct Gauges {
     pub(crate) breakers_half_open: AtomicU64,
 }
 
+/// One attempt that has ended, as it is counted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Counted<'a> {
+    pub(crate) tenant_id: i64,
+    pub(crate) event_type: &'a str,
+    pub(crate) status: AttemptStatus,
+    pub(crate) duration_s: f64,
+    pub(crate) retry: Option<RetryReason>,
+    pub(crate) http_status: Option<u16>,
+}
+
+/// Series by tenant, then event type.
+#[derive(Debug, Default)]
+struct Counts {
+    tenants: BTreeMap<i64, BTreeMap<String, Series>>,
+    count: usize,
+}
+
 /// The engine's counters.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
@@ -97,55 +112,74 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn attempt(
-        &self,
-        tenant_id: i64,
-        event_type: &str,
-        status: AttemptStatus,
-        duration_s: f64,
-        retry: Option<RetryReason>,
-    ) {
+    pub(crate) fn attempt(&self, attempt: &Counted<'_>) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut labels = AttemptLabels {
-            tenant_id,
-            event_type: event_type.to_owned(),
-            status,
-        };
-        if counts.attempts.len() >= LABELS_MAX && !counts.attempts.contains_key(&labels) {
-            labels.event_type = OTHER.to_owned();
-            labels.tenant_id = 0;
-        }
-        *counts.attempts.entry(labels).or_default() += 1;
-        if let Some(reason) = retry {
-            *counts.retries.entry(reason).or_default() += 1;
-        }
-        let durations = &mut counts.durations;
-        durations.count += 1;
-        durations.sum_s += duration_s;
-        for (bucket, bound) in durations.buckets.iter_mut().zip(DURATION_BUCKETS_S) {
-            *bucket += u64::from(duration_s <= bound);
-        }
+        let series = counts.series(attempt.tenant_id, attempt.event_type);
+        series.add(attempt);
     }
 
     pub(crate) fn filter_undecided(&self) {
         self.filters_undecided.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn snapshot(&self, writer: db::WriterStats) -> MetricsSnapshot {
+    pub(crate) fn snapshot(&self) -> MetricsSnapshot {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let series = counts.tenants.iter().flat_map(|(tenant_id, types)| {
+            let key = |name: &String| (*tenant_id, name.clone());
+            types
+                .iter()
+                .map(move |(name, series)| (key(name), series.clone()))
+        });
         let gauge = |gauge: &AtomicU64| gauge.load(Ordering::Relaxed);
         MetricsSnapshot {
-            attempts: counts.attempts.clone(),
-            durations: counts.durations.clone(),
-            retries: counts.retries.clone(),
+            series: series.collect(),
             filters_undecided: gauge(&self.filters_undecided),
             queued: gauge(&self.gauges.queued),
             in_flight: gauge(&self.gauges.in_flight),
             oldest_wait_ms: gauge(&self.gauges.oldest_wait_ms),
             breakers_open: gauge(&self.gauges.breakers_open),
             breakers_half_open: gauge(&self.gauges.breakers_half_open),
-            commits: writer.commits,
-            jobs: writer.jobs,
+        }
+    }
+}
+
+impl Counts {
+    fn series(&mut self, tenant_id: i64, event_type: &str) -> &mut Series {
+        let types = self.tenants.get(&tenant_id);
+        let is_known = types.is_some_and(|types| types.contains_key(event_type));
+        let (tenant_id, event_type) = match types.map_or(0, BTreeMap::len) {
+            _ if is_known => (tenant_id, event_type),
+            0 if self.count >= SERIES_MAX => (NO_TENANT, OTHER),
+            types if types >= TYPES_PER_TENANT_MAX || self.count >= SERIES_MAX => {
+                (tenant_id, OTHER)
+            }
+            _ => (tenant_id, event_type),
+        };
+        let types = self.tenants.entry(tenant_id).or_default();
+        if !types.contains_key(event_type) {
+            self.count += 1;
+        }
+        types.entry(event_type.to_owned()).or_default()
+    }
+}
+
+impl Series {
+    fn add(&mut self, attempt: &Counted<'_>) {
+        *self.attempts.entry(attempt.status).or_default() += 1;
+        if let Some(reason) = attempt.retry {
+            *self.retries.entry(reason).or_default() += 1;
+        }
+        if let Some(code) = attempt.http_status {
+            let is_beyond =
+                self.http_status.len() >= CODES_MAX && !self.http_status.contains_key(&code);
+            let code = if is_beyond { 0 } else { code };
+            *self.http_status.entry(code).or_default() += 1;
+        }
+        let durations = &mut self.durations;
+        durations.count += 1;
+        durations.sum_s += attempt.duration_s;
+        for (bucket, bound) in durations.buckets.iter_mut().zip(DURATION_BUCKETS_S) {
+            *bucket += u64::from(attempt.duration_s <= bound);
         }
     }
 }
@@ -154,33 +188,72 @@ impl Metrics {
 mod tests {
     use super::*;
 
-    #[test]
-    fn labels_are_bounded_and_durations_cumulate() {
-        let metrics = Metrics::default();
-        for n in 0..2_000 {
-            let name = format!("a.b{n}");
-            metrics.attempt(1, &name, AttemptStatus::Delivered, 0.3, None);
+    fn counted(tenant_id: i64, event_type: &str) -> Counted<'_> {
+        Counted {
+            tenant_id,
+            event_type,
+            status: AttemptStatus::Delivered,
+            duration_s: 0.3,
+            retry: None,
+            http_status: Some(200),
         }
-        metrics.attempt(
-            1,
-            "a.b1",
-            AttemptStatus::Retrying,
-            20.0,
-            Some(RetryReason::Timeout),
-        );
-        let snapshot = metrics.snapshot(db::WriterStats::default());
-        assert!(snapshot.attempts.len() <= LABELS_MAX + 4);
-        assert_eq!(snapshot.attempts.values().sum::<u64>(), 2_001);
+    }
+
+    #[test]
+    fn labels_are_bounded_for_each_tenant_and_in_all() {
+        let metrics = Metrics::default();
+        for tenant_id in 1..=10 {
+            for n in 0..200 {
+                metrics.attempt(&counted(tenant_id, &format!("a.b{n}")));
+            }
+        }
+        let series = metrics.snapshot().series;
+        assert!(series.len() <= SERIES_MAX + 10, "{}", series.len());
+        let count = |key: (i64, &str)| {
+            let found = series.get(&(key.0, key.1.to_owned()));
+            found.map_or(0, |series| series.durations.count)
+        };
+        assert_eq!((count((1, "a.b7")), count((1, OTHER))), (1, 100));
         assert_eq!(
-            snapshot.durations.buckets,
-            [0, 0, 0, 0, 0, 0, 2_000, 2_000, 2_000, 2_000, 2_000]
+            (count((10, "a.b7")), count((NO_TENANT, OTHER))),
+            (0, 5 * 200)
+        );
+        let all: u64 = series.values().map(|series| series.durations.count).sum();
+        assert_eq!(all, 2_000, "each is counted once");
+    }
+
+    #[test]
+    fn an_attempt_counts_in_every_way() {
+        let metrics = Metrics::default();
+        metrics.attempt(&counted(1, "a.b"));
+        metrics.attempt(&Counted {
+            status: AttemptStatus::Retrying,
+            duration_s: 20.0,
+            retry: Some(RetryReason::Timeout),
+            http_status: None,
+            ..counted(1, "a.b")
+        });
+        for code in 300..400 {
+            let http_status = Some(code);
+            metrics.attempt(&Counted {
+                http_status,
+                ..counted(1, "a.b")
+            });
+        }
+        let series = &metrics.snapshot().series[&(1, "a.b".to_owned())];
+        assert_eq!(
+            series.durations.buckets,
+            [0, 0, 0, 0, 0, 0, 101, 101, 101, 101, 101]
         );
         assert_eq!(
             (
-                snapshot.durations.count,
-                snapshot.retries[&RetryReason::Timeout]
+                series.durations.count,
+                series.retries[&RetryReason::Timeout]
             ),
-            (2_001, 1)
+            (102, 1)
         );
+        assert_eq!(series.attempts[&AttemptStatus::Delivered], 101);
+        assert_eq!(series.http_status.len(), CODES_MAX + 1);
+        assert_eq!(series.http_status.values().sum::<u64>(), 101);
     }
 }

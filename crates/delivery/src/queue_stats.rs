@@ -2,7 +2,7 @@
 //! not is counted up to a bound.
 
 use db::{Conn, DbError, sql};
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Nullable};
 
 use crate::page::{TOTAL_MAX, total};
 
@@ -18,6 +18,9 @@ pub struct QueueStats {
     pub completed: i64,
     /// Dead letters since the beginning.
     pub failed: i64,
+    /// How long the delivery has been due that has been due longest, milliseconds; 0 when none is. Endpoints that are
+    /// paused, or to which nothing is sent for now because they fail, do not count.
+    pub oldest_wait_ms: i64,
 }
 
 impl QueueStats {
@@ -25,7 +28,7 @@ impl QueueStats {
     ///
     /// # Errors
     /// [`DbError`].
-    pub fn read(conn: &mut Conn, tenant_id: i64) -> Result<Self, DbError> {
+    pub fn read(conn: &mut Conn, tenant_id: i64, now_ms: i64) -> Result<Self, DbError> {
         #[derive(diesel::QueryableByName)]
         struct Over {
             #[diesel(sql_type = BigInt)]
@@ -55,6 +58,31 @@ impl QueueStats {
             processing,
             completed: over.delivered,
             failed: over.dead,
+            oldest_wait_ms: oldest_wait_ms(conn, tenant_id, now_ms)?,
         })
     }
+}
+
+/// Looks at the first of each endpoint, and at what is held in memory.
+fn oldest_wait_ms(conn: &mut Conn, tenant_id: i64, now_ms: i64) -> Result<i64, DbError> {
+    #[derive(diesel::QueryableByName)]
+    struct Oldest {
+        #[diesel(sql_type = Nullable<BigInt>)]
+        due_at_ms: Option<i64>,
+    }
+    let oldest: Oldest = conn.one(
+        sql("SELECT min(due_at_ms) AS due_at_ms FROM (\
+             SELECT (SELECT d.due_at_ms FROM deliveries d WHERE d.subscription_id = s.id AND d.state = 1 \
+             AND d.owner IS NULL ORDER BY d.due_at_ms LIMIT 1) AS due_at_ms FROM subscriptions s \
+             WHERE s.tenant_id = ? AND s.state = 1 AND NOT EXISTS (SELECT 1 FROM endpoint_health h \
+             WHERE h.subscription_id = s.id AND h.open_until_ms > ?) \
+             UNION ALL SELECT d.due_at_ms FROM deliveries d WHERE d.owner IS NOT NULL AND d.tenant_id = ? \
+             AND NOT EXISTS (SELECT 1 FROM endpoint_health h WHERE h.subscription_id = d.subscription_id \
+             AND h.open_until_ms > ?)) waiting")
+        .bind(tenant_id)
+        .bind(now_ms)
+        .bind(tenant_id)
+        .bind(now_ms),
+    )?;
+    Ok(oldest.due_at_ms.map_or(0, |due| (now_ms - due).max(0)))
 }

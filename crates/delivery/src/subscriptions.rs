@@ -298,12 +298,18 @@ impl Subscriptions {
     ///
     /// # Errors
     /// [`DbError`].
-    pub fn public_keys(&self, conn: &mut Conn) -> Result<Vec<(Uuid, PublicKey)>, DbError> {
+    pub fn public_keys(
+        &self,
+        conn: &mut Conn,
+        tenant: &str,
+    ) -> Result<Vec<(Uuid, PublicKey)>, DbError> {
         let found: Vec<Row> = conn.rows(
             sql(format!(
-                "SELECT {COLUMNS} FROM subscriptions WHERE signing > 1 AND state <> ? ORDER BY id"
+                "SELECT {COLUMNS} FROM subscriptions WHERE signing > 1 AND state <> ? \
+                 AND tenant_id = (SELECT id FROM tenants WHERE name = ?) ORDER BY id"
             ))
-            .bind(DELETED),
+            .bind(DELETED)
+            .bind(tenant),
         )?;
         let mut keys = Vec::new();
         for row in found {

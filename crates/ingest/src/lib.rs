@@ -13,6 +13,7 @@ mod facts_settings;
 mod intake;
 mod key_desk;
 mod keys;
+mod metrics;
 mod names;
 mod previews;
 mod remove;

@@ -143,7 +143,7 @@ const SERVICE: &[Call] = {
         open("/openapi.json", "This description", |r| r.to(description::json)),
         open("/docs", "This description as a page", |r| r.to(description::page)),
         open("/redoc", "The same page", |r| r.to(description::page)),
-        open("/.well-known/webhooks-keys", "Public keys of signatures, as a JWK set", |r| r.to(jwks::keys)),
+        open("/.well-known/webhooks-keys", "Public keys of signatures, as a JWK set", |r| r.to(jwks::keys)).asks(&["tenant"]),
         call(Get, "/metrics", Read, "Counters for Prometheus", |r| r.to(metrics::metrics)),
         elsewhere(Get, "/api/v1/keys", Some(Admin), "The tenant's keys"),
         elsewhere(Post, "/api/v1/keys", Some(Admin), "Make a key, shown this once").takes("NewKey").answers(201),

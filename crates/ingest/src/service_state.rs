@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use crate::events::FileEvents;
 use crate::extraction::{Pictures, Queue, Sandbox};
+use crate::metrics::TableSizes;
 use crate::settings::{KindLimits, UploadLimits};
 use crate::storage::Storage;
 use crate::waiters::Waiters;
@@ -31,6 +32,7 @@ pub(crate) struct ServiceState {
     pub(crate) waiters: Waiters,
     /// Rung when bytes have been marked for removal.
     pub(crate) removals: Notify,
+    pub(crate) sizes: TableSizes,
     /// Triggered as soon as the service is told to stop: nobody waits any longer.
     pub(crate) stopping: Shutdown,
     pub(crate) rules: Arc<Rules>,

@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 use crate::events::FileEvents;
 use crate::extraction::{self, Pictures, Queue, Readers, Sandbox, Work};
 use crate::keys;
+use crate::metrics::TableSizes;
 use crate::remove;
 use crate::routes::routes;
 use crate::service_state::ServiceState;
@@ -237,6 +238,7 @@ fn state(
         sandbox: Sandbox::of_this_kernel(storage.root()),
         storage,
         waiters: Waiters::default(),
+        sizes: TableSizes::default(),
         removals: Notify::new(),
         stopping: Shutdown::new(),
         rules: Arc::clone(&settings.rules),

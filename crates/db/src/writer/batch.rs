@@ -117,8 +117,7 @@ impl Shard {
             });
         }
         let jobs: usize = portions.iter().map(|p| p.len()).sum();
-        self.counters.commits.fetch_add(1, Ordering::Relaxed);
-        self.counters.jobs.fetch_add(jobs as u64, Ordering::Relaxed);
+        self.counters.committed(jobs as u64);
         for effect in effects {
             // The commit stands: a defect in an effect must not cost the callers their answer.
             if catch_unwind(AssertUnwindSafe(effect)).is_err() {

@@ -82,12 +82,17 @@ pub enum WriteError<E> {
     Failed(String),
 }
 
+/// Upper bounds of the batch sizes' buckets, jobs in a transaction.
+pub const BATCH_BUCKETS: [u64; 8] = [1, 4, 16, 64, 128, 256, 512, 1024];
+
 /// Counters since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct WriterStats {
     pub commits: u64,
     pub jobs: u64,
     pub aborts: u64,
+    /// Transactions with at most so many jobs (see [`BATCH_BUCKETS`]).
+    pub batches: [u64; BATCH_BUCKETS.len()],
 }
 
 #[derive(Default)]
@@ -95,6 +100,17 @@ pub(crate) struct Counters {
     commits: AtomicU64,
     jobs: AtomicU64,
     aborts: AtomicU64,
+    batches: [AtomicU64; BATCH_BUCKETS.len()],
+}
+
+impl Counters {
+    fn committed(&self, jobs: u64) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.jobs.fetch_add(jobs, Ordering::Relaxed);
+        for (bucket, bound) in self.batches.iter().zip(BATCH_BUCKETS) {
+            bucket.fetch_add(u64::from(jobs <= bound), Ordering::Relaxed);
+        }
+    }
 }
 
 /// Handle to the writer's threads. Clones share them; [`Writer::stop`] ends them.
@@ -197,6 +213,10 @@ impl Writer {
             commits: counters.commits.load(Ordering::Relaxed),
             jobs: counters.jobs.load(Ordering::Relaxed),
             aborts: counters.aborts.load(Ordering::Relaxed),
+            batches: counters
+                .batches
+                .each_ref()
+                .map(|bucket| bucket.load(Ordering::Relaxed)),
         }
     }
 

@@ -17,7 +17,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use super::{Context, Work};
 use crate::endpoint::Endpoint;
 use crate::finish::{About, Ended, Next};
-use crate::metrics::AttemptStatus;
+use crate::metrics::{AttemptStatus, Counted};
 use crate::transport::{Outcome, OutcomeKind, Request};
 
 /// What the loop needs to know of an attempt that has ended.
@@ -84,10 +84,14 @@ fn count(context: &Context, work: &Work, outcome: &Outcome, next: Next, took: Du
         Next::Dead => (AttemptStatus::Failed, None),
         Next::Retry { .. } => (AttemptStatus::Retrying, Some(outcome.retry_reason())),
     };
-    let metrics = &context.publisher.inner.metrics;
-    let event_type = work.event.event_type.as_str();
-    let tenant_id = work.endpoint.tenant_id;
-    metrics.attempt(tenant_id, event_type, status, took.as_secs_f64(), reason);
+    context.publisher.inner.metrics.attempt(&Counted {
+        tenant_id: work.endpoint.tenant_id,
+        event_type: work.event.event_type.as_str(),
+        status,
+        duration_s: took.as_secs_f64(),
+        retry: reason,
+        http_status: outcome.status,
+    });
 }
 
 async fn send(context: &Context, work: &Work, started_at_ms: i64) -> Outcome {

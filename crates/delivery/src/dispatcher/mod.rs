@@ -63,6 +63,8 @@ pub(crate) struct Work {
     /// Of those, the ones before it was redelivered by hand; the schedule counts from there.
     pub(crate) attempts_before: i64,
     pub(crate) order_key: Option<i64>,
+    /// Since when it could have been sent, Unix milliseconds.
+    pub(crate) due_at_ms: i64,
     pub(crate) profile: Profile,
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) event: Arc<Event>,

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use db::Clock;
 use tokio::time::Instant;
@@ -12,6 +13,9 @@ use super::breaker::Go;
 use super::gates::Note;
 use super::looks;
 use super::work_loop::WorkLoop;
+
+/// How often what takes longer to know is looked at.
+const GAUGE_EVERY: Duration = Duration::from_millis(250);
 
 impl WorkLoop {
     /// A node whose lease has run out on its own clock sends nothing: another may be sending it.
@@ -79,13 +83,24 @@ impl WorkLoop {
         }
     }
 
-    pub(super) fn gauge(&self) {
+    /// Says how things stand; every so often what takes a walk over all endpoints to know.
+    pub(super) fn gauge(&mut self) {
         let gauges = &self.context.publisher.inner.metrics.gauges;
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-        let (open, half_open) = self.gates.open_and_half_open(self.context.clock.now_ms());
+        gauges.queued.store(count(self.turns.queued()), Relaxed);
+        gauges.in_flight.store(count(self.attempts.len()), Relaxed);
+        let now = Instant::now();
+        if self.gauged_at.is_some_and(|at| now < at + GAUGE_EVERY) {
+            return;
+        }
+        self.gauged_at = Some(now);
+        let now_ms = self.context.clock.now_ms();
+        let (open, half_open) = self.gates.open_and_half_open(now_ms);
+        let heads = self.turns.heads().map(|work| work.due_at_ms);
+        let oldest_ms = heads.chain(self.due_in_table_ms).min();
+        let wait_ms = oldest_ms.map_or(0, |due| u64::try_from(now_ms - due).unwrap_or_default());
         for (gauge, value) in [
-            (&gauges.queued, count(self.turns.queued())),
-            (&gauges.in_flight, count(self.attempts.len())),
+            (&gauges.oldest_wait_ms, wait_ms),
             (&gauges.breakers_open, open),
             (&gauges.breakers_half_open, half_open),
         ] {

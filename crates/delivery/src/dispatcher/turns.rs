@@ -165,6 +165,12 @@ impl<T> Turns<T> {
             .map_or(0, |lane| lane.queue.len())
     }
 
+    /// What is next at each endpoint that is not held up.
+    pub(crate) fn heads(&self) -> impl Iterator<Item = &T> {
+        let lanes = self.lanes.values().filter(|lane| !lane.held);
+        lanes.filter_map(|lane| lane.queue.front())
+    }
+
     pub(crate) fn queued(&self) -> usize {
         self.queued
     }

@@ -47,6 +47,9 @@ pub(super) struct WorkLoop {
     /// Endpoints with something due in the table and no room for it here.
     full: HashSet<i64>,
     pub(super) lease_until: Instant,
+    /// Since when something has been due in the table, as the last sweep saw it.
+    pub(super) due_in_table_ms: Option<i64>,
+    pub(super) gauged_at: Option<Instant>,
     /// When to do it next; `None` while it is being done.
     renew_at: Option<Instant>,
     sweep_at: Option<Instant>,
@@ -90,6 +93,8 @@ impl WorkLoop {
             gates: Gates::default(),
             waiting: Waiting::default(),
             full: HashSet::new(),
+            due_in_table_ms: None,
+            gauged_at: None,
         }
     }
 
@@ -299,6 +304,7 @@ impl WorkLoop {
                 attempts: claimed.attempts,
                 attempts_before: claimed.attempts_before,
                 order_key: claimed.order_key,
+                due_at_ms: claimed.due_at_ms,
                 profile: claimed.profile,
                 endpoint: Arc::clone(endpoint),
                 event: claimed.event,
@@ -350,7 +356,12 @@ impl WorkLoop {
         else {
             return;
         };
-        self.gates.learn(&failing, self.context.clock.now_ms());
+        let now_ms = self.context.clock.now_ms();
+        self.gates.learn(&failing, now_ms);
+        let open = due
+            .iter()
+            .filter(|(id, _)| self.gates.closed_until(*id, now_ms).is_none());
+        self.due_in_table_ms = open.map(|(_, due_at_ms)| *due_at_ms).min();
         for (endpoint_id, due_at_ms) in due {
             self.note(endpoint_id, due_at_ms);
         }

@@ -224,7 +224,13 @@ async fn ed25519_signs_beside_hmac(backend: Backend) {
         "{signatures}"
     );
     verify(&request, &made.secret.unwrap());
-    let keys: Vec<(uuid::Uuid, PublicKey)> = harness.read(|conn| subscriptions.public_keys(conn));
+    let keys: Vec<(uuid::Uuid, PublicKey)> =
+        harness.read(|conn| subscriptions.public_keys(conn, "default"));
+    assert!(
+        harness
+            .read(|conn| subscriptions.public_keys(conn, "other"))
+            .is_empty()
+    );
     assert_eq!(keys, [(id, key)]);
 
     let only = |fields: &mut delivery::SubscriptionFields| fields.signing = Signing::Ed25519;

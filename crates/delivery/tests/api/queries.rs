@@ -160,7 +160,7 @@ async fn a_dead_letter_is_redelivered_with_the_same_bytes(backend: Backend) {
         unknown,
         Err(WriteError::Refused(RedeliverRefusal::NotFound))
     );
-    let totals = harness.read(|conn| QueueStats::read(conn, 1));
+    let totals = harness.read(|conn| QueueStats::read(conn, 1, 0));
     assert_eq!((totals.completed, totals.failed, totals.total), (3, 0, 3));
 }
 
@@ -204,14 +204,12 @@ async fn counters_say_what_happened(backend: Backend) {
     assert!(totals.last_failure_at_ms.is_some());
     let failures = harness.read(|conn| Failure::recent(conn, 1, 10));
     assert_eq!((failures.len(), failures[0].status_code), (1, Some(404)));
-    let metrics = harness.engine().metrics();
-    assert_eq!(
-        (
-            metrics.durations.count,
-            metrics.attempts.values().sum::<u64>()
-        ),
-        (10, 10)
-    );
+    let series = harness.engine().metrics().series;
+    let attempts = series.values().flat_map(|series| series.attempts.values());
+    let durations = series.values().map(|series| series.durations.count);
+    let codes = series.values().flat_map(|series| &series.http_status);
+    assert_eq!((attempts.sum::<u64>(), durations.sum::<u64>()), (10, 10));
+    assert_eq!(codes.collect::<Vec<_>>(), [(&200, &9), (&404, &1)]);
 }
 
 async fn a_replay_goes_on_after_a_restart(backend: Backend) {

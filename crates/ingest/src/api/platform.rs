@@ -82,8 +82,8 @@ pub(crate) async fn health(state: State, caller: Caller) -> Result<HttpResponse,
 
 /// `GET /webhooks/queue/stats`: deliveries by where they stand.
 pub(crate) async fn queue_stats(state: State, caller: Caller) -> Result<HttpResponse, Problem> {
-    let tenant_id = caller.tenant_id;
-    let read = move |conn: &mut Conn| QueueStats::read(conn, tenant_id);
+    let (tenant_id, now_ms) = (caller.tenant_id, state.clock.now_ms());
+    let read = move |conn: &mut Conn| QueueStats::read(conn, tenant_id, now_ms);
     let stats = state.database.reads().run(read).await.map_err(of_read)?;
     Ok(HttpResponse::Ok().json(json!({
         "total": stats.total,
@@ -91,6 +91,7 @@ pub(crate) async fn queue_stats(state: State, caller: Caller) -> Result<HttpResp
         "processing": stats.processing,
         "completed": stats.completed,
         "failed": stats.failed,
+        "oldest_wait_ms": stats.oldest_wait_ms,
     })))
 }
 

@@ -15,7 +15,7 @@ fn desk_settings(temp: &TempDb) -> IngestSettings {
 }
 
 /// A key as the command line makes one, before or while the service runs.
-async fn key(temp: &TempDb, tenant: &str, scopes: &[&str]) -> String {
+pub(crate) async fn key(temp: &TempDb, tenant: &str, scopes: &[&str]) -> String {
     let settings = desk_settings(temp);
     let desk = tokio::task::spawn_blocking(move || KeyDesk::open(&settings).unwrap());
     let desk = desk.await.unwrap();
@@ -238,7 +238,7 @@ async fn nobody_sees_anothers(temp: TempDb) {
     }
     let metrics = ingest.request(Method::GET, "/metrics").bearer_auth(&a.key);
     let metrics = metrics.send().await.unwrap().text().await.unwrap();
-    assert!(metrics.contains("webhook_queue_depth") && !metrics.contains("b.happened"));
+    assert!(metrics.contains("webhook_deliveries_total") && !metrics.contains("b.happened"));
     // What was refused has changed nothing, and events carry their tenant.
     let path = format!("/api/v1/webhooks/subscriptions/{}", things.subscription);
     let stored = b.ok(Method::GET, &path, None).await;

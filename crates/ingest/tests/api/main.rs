@@ -15,6 +15,7 @@ mod events;
 mod harness;
 mod keys;
 mod lists;
+mod metrics;
 mod monitoring;
 mod pictures;
 mod platform;

@@ -35,29 +35,6 @@ async fn monitoring_says_how_deliveries_do() {
         (&json!("healthy"), &json!(1))
     );
     assert_eq!(health["recent_failures"], json!([]));
-    let metrics = ingest
-        .request(Method::GET, "/metrics")
-        .send()
-        .await
-        .unwrap();
-    let kind = metrics.headers()["content-type"]
-        .to_str()
-        .unwrap()
-        .to_owned();
-    assert!(kind.starts_with("text/plain; version=0.0.4"), "{kind}");
-    let metrics = metrics.text().await.unwrap();
-    for sample in [
-        "webhook_deliveries_total{event=\"order.paid\",tenant_id=\"default\",status=\"delivered\"} 1\n",
-        "webhook_delivery_duration_seconds_bucket{le=\"0.1\"} ",
-        "webhook_delivery_duration_seconds_bucket{le=\"10\"} 1\n",
-        "webhook_delivery_duration_seconds_count 1\n",
-        "# TYPE webhook_retries_total counter\n",
-        "webhook_queue_depth ",
-        "webhook_breakers{state=\"open\"} 0\n",
-        "draftwire_writer_commits_total ",
-    ] {
-        assert!(metrics.contains(sample), "{sample} is not in\n{metrics}");
-    }
     ingest.stop().await;
 }
 
