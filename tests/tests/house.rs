@@ -13,16 +13,17 @@ const LINES_MAX: usize = 500;
 const ARROWS: &[(&str, &[&str])] = &[
     ("extract", &["drawing"]),
     ("access", &["db", "service"]),
+    ("console", &["access", "service"]),
     ("delivery", &["contract", "db"]),
     (
         "ingest",
         &[
-            "access", "extract", "drawing", "contract", "delivery", "db", "service",
+            "access", "console", "extract", "drawing", "contract", "delivery", "db", "service",
         ],
     ),
     (
         "receiver",
-        &["access", "contract", "client", "db", "service"],
+        &["access", "console", "contract", "client", "db", "service"],
     ),
     ("client", &["contract"]),
     (
@@ -40,7 +41,9 @@ const TESTKIT: &str = "testkit";
 const FENCES: &[(&str, &[&str])] = &[
     (
         "actix",
-        &["access", "service", "ingest", "receiver", "testkit"],
+        &[
+            "access", "console", "service", "ingest", "receiver", "testkit",
+        ],
     ),
     (
         "diesel",

@@ -66,6 +66,16 @@ impl Gate {
             })
     }
 
+    /// Who everybody is while keys are not asked for.
+    pub fn open_as(&self) -> Option<Caller> {
+        self.open_as.clone()
+    }
+
+    /// The time that keys expire by, in ms since 1970.
+    pub fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
     /// The holder of a key that is neither revoked nor expired.
     pub fn find(&self, key: &KeyText) -> Option<Caller> {
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);

@@ -27,13 +27,17 @@ impl KeyText {
         Some(Self(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random))))
     }
 
+    /// A key as somebody typed it; nothing when no key looks like this.
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = text.len() <= TEXT_BYTES_MAX && text.trim().starts_with(PREFIX);
+        fits.then(|| Self(text.trim().to_owned()))
+    }
+
     /// The key in an `Authorization` header (RFC 6750, section 2.1).
     pub(crate) fn from_header(header: &str) -> Option<Self> {
         let (scheme, key) = header.trim().split_once(' ')?;
-        let fits = scheme.eq_ignore_ascii_case("bearer")
-            && key.len() <= TEXT_BYTES_MAX
-            && key.trim().starts_with(PREFIX);
-        fits.then(|| Self(key.trim().to_owned()))
+        let is_bearer = scheme.eq_ignore_ascii_case("bearer");
+        is_bearer.then(|| Self::parse(key)).flatten()
     }
 
     /// The whole key, to be shown once.
