@@ -27,4 +27,5 @@ mod restarts;
 mod sameness;
 mod subscriptions;
 mod uploads;
+mod watching;
 mod workers;
