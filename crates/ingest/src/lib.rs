@@ -26,6 +26,7 @@ mod storage;
 mod store;
 mod tenants;
 mod waiters;
+pub mod watch;
 
 pub use api::description::openapi;
 pub use extraction::{LocalReader, LocalReaderError, ReadError, worker_main};

@@ -14,6 +14,7 @@ use service::{SecretText, ServerLimits, Settings, SettingsError, mask_credential
 use crate::extraction_settings::ExtractionSettings;
 use crate::facts_settings::{FactsFault, FactsSettings};
 use crate::intake::FileRefusal;
+use crate::watch::{Folder, WatchFault, WatchSection};
 
 /// Everything the service needs to know before it starts.
 #[derive(Debug, Clone)]
@@ -35,6 +36,7 @@ pub struct IngestSettings {
     pub rules: Arc<Rules>,
     pub delivery: DeliverySettings,
     pub subscriptions: Subscriptions,
+    pub watch: Vec<Folder>,
     pub grace_seconds: u64,
 }
 
@@ -146,6 +148,8 @@ pub enum SettingsFault {
     },
     #[error(transparent)]
     Facts(#[from] FactsFault),
+    #[error(transparent)]
+    Watch(#[from] WatchFault),
 }
 
 impl IngestSettings {
@@ -175,6 +179,9 @@ impl IngestSettings {
             extraction,
             delivery: settings.section("ingest.delivery")?,
             subscriptions: subscriptions(settings)?,
+            watch: settings
+                .section::<WatchSection>("ingest.watch")?
+                .folders(&data_dir)?,
             grace_seconds: settings.section("shutdown.grace_seconds")?,
             public_url: match public_url.trim_end_matches('/') {
                 "" => format!("http://{listen}"),

@@ -26,6 +26,7 @@ use crate::settings::IngestSettings;
 use crate::storage::Storage;
 use crate::tenants::Tenants;
 use crate::waiters::Waiters;
+use crate::watch::{WatchStatus, Watched, supervise};
 
 /// The tables, in all their steps.
 pub(crate) const MIGRATIONS: Migrations = Migrations {
@@ -111,8 +112,17 @@ impl Ingest {
             false => None,
         };
         runner.spawn("keys", keys.clone().watch(state.stopping.clone()));
+        let watched = Watched {
+            state: Arc::clone(&state),
+            keys: keys.clone(),
+            node: settings.delivery.node_name.clone(),
+            status: WatchStatus::default(),
+        };
+        let status = watched.status.clone();
+        let (_folders, folders) = tokio::sync::watch::channel(settings.watch.clone());
+        runner.spawn("watch", supervise(watched, folders));
         Ok(Self {
-            health: health(&state),
+            health: health(&state, status),
             state,
             keys,
             first_key,
@@ -248,7 +258,7 @@ fn state(
     })
 }
 
-fn health(state: &Arc<ServiceState>) -> Health {
+fn health(state: &Arc<ServiceState>, watch: WatchStatus) -> Health {
     let database = state.database.clone();
     let storage = state.storage.clone();
     let checks = vec![
@@ -262,7 +272,9 @@ fn health(state: &Arc<ServiceState>) -> Health {
         }),
     ];
     let health = Health::new("draftwire-ingest", env!("CARGO_PKG_VERSION"), checks);
-    health.with_detail("sandbox", serde_json::json!(state.sandbox))
+    health
+        .with_detail("sandbox", serde_json::json!(state.sandbox))
+        .with_live_detail("watch", move || watch.json())
 }
 
 /// The configured key (Base64 of 32 bytes), else one made beside the database at the first start.

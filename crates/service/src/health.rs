@@ -74,12 +74,20 @@ impl fmt::Debug for Check {
 }
 
 /// What `/health` and `/ready` answer from. Clones share the checks.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Health {
     service: &'static str,
     version: &'static str,
     checks: Arc<[Check]>,
-    details: BTreeMap<&'static str, serde_json::Value>,
+    details: BTreeMap<&'static str, Detail>,
+}
+
+type Detail = Arc<dyn Fn() -> serde_json::Value + Send + Sync>;
+
+impl fmt::Debug for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Health").field(&self.service).finish()
+    }
 }
 
 impl Health {
@@ -95,8 +103,18 @@ impl Health {
 
     /// Something that `/ready` tells beside the dependencies, which makes nothing unready.
     #[must_use]
-    pub fn with_detail(mut self, name: &'static str, detail: serde_json::Value) -> Self {
-        self.details.insert(name, detail);
+    pub fn with_detail(self, name: &'static str, detail: serde_json::Value) -> Self {
+        self.with_live_detail(name, move || detail.clone())
+    }
+
+    /// The same for what changes: `detail` is asked at every call of `/ready`; keep it cheap.
+    #[must_use]
+    pub fn with_live_detail(
+        mut self,
+        name: &'static str,
+        detail: impl Fn() -> serde_json::Value + Send + Sync + 'static,
+    ) -> Self {
+        self.details.insert(name, Arc::new(detail));
         self
     }
 
@@ -125,7 +143,8 @@ impl Health {
             true => (HttpResponse::Ok(), "ready"),
             false => (HttpResponse::ServiceUnavailable(), "unready"),
         };
-        let details = self.details;
+        let details = self.details.iter().map(|(name, detail)| (*name, detail()));
+        let details = details.collect();
         answer.json(Ready {
             status,
             checks,

@@ -10,7 +10,7 @@ use zip::write::SimpleFileOptions;
 use crate::harness::{TestIngest, assert_problem, disc, id_of};
 
 /// An archive of these names and bytes; a name that ends in `/` is a folder.
-fn packed(files: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn packed(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in files {
         let options = SimpleFileOptions::default();

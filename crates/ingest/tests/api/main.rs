@@ -28,4 +28,5 @@ mod restarts;
 mod sameness;
 mod subscriptions;
 mod uploads;
+mod watching;
 mod workers;

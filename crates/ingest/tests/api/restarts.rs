@@ -77,18 +77,23 @@ async fn an_upload_that_waits_is_answered_when_the_service_stops() {
 }
 
 /// The program itself, on the address it logs.
-struct Program {
+pub(crate) struct Program {
     child: Child,
-    base: String,
+    pub(crate) base: String,
 }
 
 impl Program {
     fn start(temp: &TempDb, worker: &str) -> Self {
+        Self::start_with(temp, &[worker.to_owned()])
+    }
+
+    pub(crate) fn start_with(temp: &TempDb, sets: &[String]) -> Self {
         let program = std::env::current_exe().unwrap();
         let program = program.ancestors().nth(2).unwrap().join("draftwire");
         let log = temp.folder().join("log");
         let mut child = Command::new(program)
-            .args(["ingest", "--set", worker])
+            .arg("ingest")
+            .args(sets.iter().flat_map(|set| ["--set", set]))
             .args([
                 "--set",
                 &format!("data_dir={}", temp.folder().join("data").display()),
@@ -115,6 +120,12 @@ impl Program {
             assert!(began.elapsed() < PATIENCE, "{text}");
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 }
 
