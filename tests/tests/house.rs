@@ -23,7 +23,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "receiver",
-        &["access", "console", "contract", "client", "db", "service"],
+        &[
+            "access", "console", "contract", "client", "db", "paper", "service",
+        ],
     ),
     ("client", &["contract"]),
     (
