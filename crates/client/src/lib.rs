@@ -19,18 +19,24 @@
 
 mod connection;
 mod error;
+mod event_log;
 mod ingest;
 mod model;
+mod platform;
+mod reach;
 mod receiver;
 mod upload;
 mod webhooks;
 
 pub use connection::Client;
 pub use error::{ClientError, FieldError, Problem};
+pub use event_log::{EventTail, ForwardError, Forwarded, Forwarder, LoggedEvent};
 pub use model::{
     Cursor, DesignFile, DesignFileQuery, FileFacts, FileQuery, FileRecord, Health, Mode, Page,
     Project, QueueStats, UploadOptions, UploadResult,
 };
+pub use platform::Change;
+pub use reach::{Reached, reach};
 pub use webhooks::{EventBus, NewEvent, Probe, Published, Subscription, SubscriptionFields};
 
 /// Where a design file stands.

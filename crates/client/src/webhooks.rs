@@ -278,6 +278,6 @@ impl Client {
 
 const NOTHING: Option<&()> = None;
 
-fn path<'p>(rest: &[&'p str]) -> Vec<&'p str> {
+pub(crate) fn path<'p>(rest: &[&'p str]) -> Vec<&'p str> {
     PLATFORM.iter().chain(rest).copied().collect()
 }

@@ -10,6 +10,7 @@ mod migrate;
 mod reads;
 mod settings;
 mod sql;
+mod upkeep;
 mod writer;
 
 pub use clock::{Clock, DatabaseClock, SystemClock};
@@ -21,6 +22,7 @@ pub use migrate::Migrations;
 pub use reads::{ReadStats, Reads};
 pub use settings::{DatabaseSection, DatabaseSettings, DatabaseUrl, UrlError};
 pub use sql::{Sql, Value, sql};
+pub use upkeep::{Examined, examine, snapshot};
 pub use writer::{
     BATCH_BUCKETS, Lane, SetJob, Submission, Submitter, Tx, TxError, TxResult, WriteError, Writer,
     WriterSettings, WriterStats,

@@ -66,6 +66,14 @@ impl NodeLock {
         })
     }
 
+    /// Takes the name without opening the database for anything else, as for replacing it.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] while a service runs, others when that cannot be found out.
+    pub fn of(settings: &DatabaseSettings, node: &str) -> Result<Self, LockError> {
+        Self::take(settings, node)
+    }
+
     /// Makes sure that the name is still held. PostgreSQL gives it up with the session, as when the server
     /// restarts; then it is taken again. Blocks.
     ///

@@ -5,13 +5,24 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use service::{Settings, SettingsError};
 
+use crate::backup::{BackupArgs, RestoreArgs};
+use crate::config::ConfigCommand;
+use crate::connect::ServiceArgs;
+use crate::deliveries::{DeadLettersCommand, DeliveriesCommand, ReplayCommand};
+use crate::doctor::DoctorArgs;
+use crate::generate::{CompletionsArgs, ManArgs};
+use crate::publish::PublishArgs;
+use crate::subscriptions::SubscriptionsCommand;
+use crate::tail::{ListenArgs, TailArgs};
+use crate::watch::WatchArgs;
+
 /// Design-file intake and lossless webhooks for fabrication shops.
 ///
 /// Without a command both services start in this process, on this machine only, with everything they need
 /// below ./data: ingest takes files in, works out part, material, thickness and quantity, measures the
 /// geometry and sends signed webhooks; the receiver keeps the design files it is told of.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXAMPLES)]
+#[command(name = "draftwire", version, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
@@ -23,8 +34,13 @@ const EXAMPLES: &str = "Examples:
   draftwire                                    both services, on this machine
   draftwire upload part.dxf --wait             send a file and see what it is
   draftwire extract *.dxf                      read files without any service
+  draftwire watch ~/Outbox --to https://…      send what is put into a folder
+  draftwire tail                               events and deliveries as they come
+  draftwire doctor                             what is missing, and how to mend it
   draftwire --set log.level=debug ingest       one service, with another log level
-  draftwire --print-config                     the settings in effect, and where each comes from";
+  draftwire --print-config                     the settings in effect, and where each comes from
+
+Exit codes: 0 done, 1 refused, failed or not all, 2 the command line is wrong, 3 the service cannot be reached.";
 
 /// Where settings come from, weakest first: built in, file, environment DRAFTWIRE__SECTION__KEY, --set.
 #[derive(Debug, Args)]
@@ -65,8 +81,36 @@ pub(crate) enum Command {
     Receiver,
     /// Send files to a running ingest service
     Upload(UploadArgs),
+    /// Send what is put into a folder to an ingest service, and put it away
+    Watch(WatchArgs),
     /// Read files here, without any service, and print what they are
     Extract(ExtractArgs),
+    /// Show events and what becomes of their deliveries, as they come
+    Tail(TailArgs),
+    /// Send a tenant's events to an address of this machine, signed like deliveries
+    Listen(ListenArgs),
+    /// Publish an event
+    Publish(PublishArgs),
+    /// Who is told of what: list, create, test, rotate, enable, disable, delete
+    Subscriptions {
+        #[command(subcommand)]
+        command: SubscriptionsCommand,
+    },
+    /// What became of events at endpoints: list, show, retry
+    Deliveries {
+        #[command(subcommand)]
+        command: DeliveriesCommand,
+    },
+    /// Deliveries that were given up: list, redeliver
+    DeadLetters {
+        #[command(subcommand)]
+        command: DeadLettersCommand,
+    },
+    /// Send events of the past again: create, list, show, cancel
+    Replay {
+        #[command(subcommand)]
+        command: ReplayCommand,
+    },
     /// Make, list and revoke the keys of the ingest service
     #[command(
         after_help = "Works on the database of the settings, while the service runs or not. A tenant that does not \
@@ -76,6 +120,21 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: KeysCommand,
     },
+    /// Show, check and import settings
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Look at everything the services need, and say how to mend what is missing
+    Doctor(DoctorArgs),
+    /// Copy databases, stored files and keys to a folder, while the services run
+    Backup(BackupArgs),
+    /// Bring a backup back
+    Restore(RestoreArgs),
+    /// Print completions for a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write all pages into a folder
+    Man(ManArgs),
     /// Print the description of the ingest service's HTTP API (OpenAPI 3.1)
     Openapi,
     /// Read files for the service, one line of JSON each way (started by the service itself)
@@ -98,6 +157,9 @@ pub(crate) enum KeysCommand {
         scopes: Vec<String>,
         #[arg(long, default_value = "default")]
         tenant: String,
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
         /// A date or a time, as in 2027-01-31
         #[arg(long, value_name = "DATE")]
         expires: Option<String>,
@@ -106,6 +168,9 @@ pub(crate) enum KeysCommand {
     List {
         #[arg(long, default_value = "default")]
         tenant: String,
+        /// Print them as JSON, one a line
+        #[arg(long)]
+        json: bool,
     },
     /// End a key at once
     Revoke {
@@ -116,9 +181,11 @@ pub(crate) enum KeysCommand {
 }
 
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Exit code 0 when every file was taken in, 1 when one was refused or could not be read."
-)]
+#[command(after_help = "Examples:
+  draftwire upload part.dxf --wait
+  draftwire upload *.dxf --client CL0001 --project JB-2025-10-CL0001-001 --wait --json | jq .metadata
+
+Exit code 0 when every file was taken in, 1 when one was refused or could not be read, 3 when the service could not be reached.")]
 pub(crate) struct UploadArgs {
     /// Files to send
     #[arg(required = true, value_name = "FILE")]
@@ -135,12 +202,8 @@ pub(crate) struct UploadArgs {
     /// Print the service's answer as JSON, one file a line
     #[arg(long)]
     pub(crate) json: bool,
-    /// The ingest service
-    #[arg(long, default_value = "http://127.0.0.1:8081", env = "DRAFTWIRE_URL")]
-    pub(crate) url: String,
-    /// A key with the scope upload, where the service asks for one
-    #[arg(long, env = "DRAFTWIRE_KEY", hide_env_values = true)]
-    pub(crate) key: Option<String>,
+    #[command(flatten)]
+    pub(crate) service: ServiceArgs,
 }
 
 const EXTRACT_EXAMPLES: &str = "Examples:

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use ingest::{IngestSettings, KeyDesk};
+use serde_json::json;
 
 use crate::cli::{KeysCommand, SettingsArgs};
 use crate::report::line;
@@ -18,13 +19,27 @@ pub(crate) async fn run(
             name,
             scopes,
             tenant,
+            json,
             expires,
         } => {
-            let key = desk.create(tenant, name, scopes, expires.as_deref());
-            line(key.await?)?;
+            let key = desk
+                .create(tenant, name, scopes, expires.as_deref())
+                .await?;
+            match json {
+                true => line(json!({"name": name, "key": key}).to_string())?,
+                false => line(key)?,
+            }
         }
-        KeysCommand::List { tenant } => {
+        KeysCommand::List { tenant, json } => {
             for key in desk.list(tenant).await? {
+                if *json {
+                    let scopes: Vec<&str> = key.scopes.split([' ', ',']).collect();
+                    let (id, name, hint) = (key.id, &key.name, &key.hint);
+                    let expires_at = &key.expires_at;
+                    let shown = json!({"id": id, "name": name, "hint": hint, "scopes": scopes, "expires_at": expires_at});
+                    line(shown.to_string())?;
+                    continue;
+                }
                 let expires = key
                     .expires_at
                     .map_or(String::new(), |at| format!("  until {at}"));

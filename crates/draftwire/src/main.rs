@@ -1,13 +1,25 @@
 //! The `draftwire` program: both services in one process, or each alone, and the commands around them.
 
+mod backup;
 mod both;
 mod cli;
+mod config;
+mod connect;
+mod deliveries;
+mod doctor;
 mod extract_files;
+mod generate;
+mod import;
 mod keys;
+mod publish;
 mod report;
 mod samples;
 mod single;
+mod subscriptions;
+mod tail;
+mod time;
 mod upload;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -24,7 +36,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(cause) => {
             report::failure(&cause);
-            ExitCode::FAILURE
+            connect::exit_code(&cause)
         }
     }
 }
@@ -38,19 +50,38 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         .worker_threads(2)
         .enable_all()
         .build()?;
-    runtime.block_on(async {
-        match cli.command {
-            None => both::run(&cli.settings).await,
-            Some(Command::Ingest) => single::ingest(&cli.settings).await,
-            Some(Command::Receiver) => single::receiver(&cli.settings).await,
-            Some(Command::Upload(upload)) => upload::run(&upload).await,
-            Some(Command::Extract(extract)) => extract_files::run(&extract, &cli.settings).await,
-            Some(Command::Keys { command }) => keys::run(&command, &cli.settings).await,
-            Some(Command::Openapi) => {
-                report::line(ingest::openapi().trim_end())?;
-                Ok(ExitCode::SUCCESS)
-            }
-            Some(Command::Worker { .. }) => Ok(ExitCode::SUCCESS),
+    runtime.block_on(perform(&cli))
+}
+
+async fn perform(cli: &Cli) -> anyhow::Result<ExitCode> {
+    let settings = &cli.settings;
+    let Some(command) = &cli.command else {
+        return both::run(settings).await;
+    };
+    match command {
+        Command::Ingest => single::ingest(settings).await,
+        Command::Receiver => single::receiver(settings).await,
+        Command::Upload(args) => upload::run(args).await,
+        Command::Watch(args) => watch::run(args, settings).await,
+        Command::Extract(args) => extract_files::run(args, settings).await,
+        Command::Tail(args) => tail::tail(args).await,
+        Command::Listen(args) => tail::listen(args).await,
+        Command::Publish(args) => publish::run(args).await,
+        Command::Subscriptions { command } => subscriptions::run(command).await,
+        Command::Deliveries { command } => deliveries::deliveries(command).await,
+        Command::DeadLetters { command } => deliveries::dead_letters(command).await,
+        Command::Replay { command } => deliveries::replay(command).await,
+        Command::Keys { command } => keys::run(command, settings).await,
+        Command::Config { command } => config::run(command, settings),
+        Command::Doctor(args) => doctor::run(args, settings).await,
+        Command::Backup(args) => backup::backup(args, settings).await,
+        Command::Restore(args) => backup::restore(args, settings).await,
+        Command::Completions(args) => generate::completions(args),
+        Command::Man(args) => generate::man(args),
+        Command::Openapi => {
+            report::line(ingest::openapi().trim_end())?;
+            Ok(ExitCode::SUCCESS)
         }
-    })
+        Command::Worker { .. } => Ok(ExitCode::SUCCESS),
+    }
 }

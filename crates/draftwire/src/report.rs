@@ -28,3 +28,25 @@ pub(crate) fn figure(value: f64) -> String {
     let text = text.trim_end_matches('0').trim_end_matches('.');
     text.to_owned()
 }
+
+/// Rows below their headings, in columns as wide as they need to be.
+pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
+    let width = |at: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(at));
+        let widest = cells.map(|cell| cell.chars().count()).max();
+        let heading = headings
+            .get(at)
+            .map_or(0, |heading| heading.chars().count());
+        widest.unwrap_or_default().max(heading)
+    };
+    let headings: Vec<String> = headings
+        .iter()
+        .map(|heading| heading.to_uppercase())
+        .collect();
+    for row in std::iter::once(&headings).chain(rows) {
+        let cells = row.iter().enumerate();
+        let cells = cells.map(|(at, cell)| format!("{cell:<width$}", width = width(at)));
+        line(cells.collect::<Vec<_>>().join("  ").trim_end())?;
+    }
+    Ok(())
+}

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use client::{Client, UploadOptions, UploadResult};
+use client::{ClientError, UploadOptions, UploadResult};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::UploadArgs;
@@ -10,7 +10,7 @@ use crate::report::{figure, line};
 
 /// One file a request, so that progress can be shown and a broken line costs one file.
 pub(crate) async fn run(args: &UploadArgs) -> anyhow::Result<ExitCode> {
-    let client = Client::new(&args.url, args.key.as_deref())?;
+    let client = args.service.client()?;
     let options = UploadOptions {
         client_code: args.client.clone(),
         project_code: args.project.clone(),
@@ -28,6 +28,11 @@ pub(crate) async fn run(args: &UploadArgs) -> anyhow::Result<ExitCode> {
                     all_well &= result.success && result.error.is_none();
                     bar.suspend(|| print(&result, args.json))?;
                 }
+            }
+            // The next ones would fare no better.
+            Err(cause @ ClientError::Unreachable { .. }) => {
+                bar.finish_and_clear();
+                return Err(cause.into());
             }
             Err(cause) => {
                 all_well = false;

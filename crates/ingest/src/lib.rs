@@ -3,8 +3,10 @@
 
 mod api;
 mod archive;
+pub mod backup;
 mod completion;
 mod correct;
+pub mod doctor;
 mod error;
 mod events;
 mod extraction;
