@@ -61,6 +61,11 @@ impl Postgres {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
+    /// The process from which all of the server's descend.
+    pub(crate) fn id(&self) -> u32 {
+        self.supervisor.id()
+    }
+
     fn launch(bin: &Path, folder: &Path, owner: &Owner) -> Result<Self, String> {
         let port = free_port().map_err(|error| format!("no free port: {error}"))?;
         let mut command = owner.command(Path::new("sh"));

@@ -1,5 +1,6 @@
 //! `cargo xtask bench …`: measurements on a release build. It must never be part of the tests.
 
+mod deliver;
 mod extract;
 
 use std::path::Path;
@@ -18,6 +19,8 @@ pub(crate) enum Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Events from publisher to endpoint through the real service: rates, waits, neighbours, crashes
+    Deliver(deliver::Arguments),
     /// Design files: seconds and memory of reading made drawings and real files, beside ezdxf
     Extract(extract::Arguments),
 }
@@ -26,6 +29,7 @@ pub(crate) enum Bench {
 pub(crate) fn run(root: &Path, what: Bench) -> Result<(), String> {
     match what {
         Bench::Commit { arguments } => example(root, "db", "bench_commit", &arguments),
+        Bench::Deliver(arguments) => deliver::run(root, &arguments),
         Bench::Extract(arguments) => extract::run(root, &arguments),
     }
 }

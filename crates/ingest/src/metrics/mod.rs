@@ -17,7 +17,7 @@ pub(crate) use tables::{Sizes, TableSizes};
 pub(crate) struct Service {
     pub(crate) writer: WriterStats,
     pub(crate) reads: ReadStats,
-    pub(crate) sizes: Arc<Sizes>,
+    pub(crate) sizes: Sizes,
 }
 
 /// Everything there is to show; `names` are those of the tenants in it.

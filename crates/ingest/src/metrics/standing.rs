@@ -107,7 +107,7 @@ fn sizes(out: &mut Exposition, sizes: &Sizes) {
     let name = "draftwire_table_bytes";
     let help = "Size of a table with its indexes, as of some minutes ago at most.";
     out.metric(name, MetricKind::Gauge, help);
-    for (table, bytes) in &sizes.tables {
+    for (table, bytes) in sizes.tables.iter() {
         out.sample(name, &[("table", table.as_str())], counted(*bytes));
     }
 }

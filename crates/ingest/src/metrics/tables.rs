@@ -14,33 +14,36 @@ const LOOK_EVERY: Duration = Duration::from_secs(300);
 /// Largest SQLite file that is walked, in bytes.
 const WALKED_BYTES_MAX: u64 = 1 << 30;
 
+/// Bytes of each table, by its name.
+type Tables = Arc<BTreeMap<String, u64>>;
+
 /// Sizes in bytes, of each table with its indexes.
 #[derive(Debug, Default)]
 pub(crate) struct Sizes {
     pub(crate) database_bytes: u64,
-    pub(crate) tables: BTreeMap<String, u64>,
+    pub(crate) tables: Tables,
 }
 
-/// What was seen last, and when.
+/// The tables as they were seen last, and when.
 #[derive(Debug, Default)]
-pub(crate) struct TableSizes(Mutex<Option<(Instant, Arc<Sizes>)>>);
+pub(crate) struct TableSizes(Mutex<Option<(Instant, Tables)>>);
 
 impl TableSizes {
-    /// Looks, unless somebody has lately.
-    pub(crate) async fn look(&self, database: &Database) -> Result<Arc<Sizes>, DbError> {
-        if let Some(known) = self.known() {
-            return Ok(known);
+    /// Looks; at the tables only if nobody has lately.
+    pub(crate) async fn look(&self, database: &Database) -> Result<Sizes, DbError> {
+        let known = self.known();
+        let sizes = database.reads().run(move |conn| read(conn, known)).await?;
+        if self.known().is_none() {
+            let seen = (Instant::now(), Arc::clone(&sizes.tables));
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
         }
-        let sizes = Arc::new(database.reads().run(read).await?);
-        let seen = (Instant::now(), Arc::clone(&sizes));
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
         Ok(sizes)
     }
 
-    fn known(&self) -> Option<Arc<Sizes>> {
+    fn known(&self) -> Option<Tables> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, sizes) = known.as_ref()?;
-        (at.elapsed() < LOOK_EVERY).then(|| Arc::clone(sizes))
+        let (at, tables) = known.as_ref()?;
+        (at.elapsed() < LOOK_EVERY).then(|| Arc::clone(tables))
     }
 }
 
@@ -52,7 +55,7 @@ struct Size {
     bytes: i64,
 }
 
-fn read(conn: &mut Conn) -> Result<Sizes, DbError> {
+fn read(conn: &mut Conn, known: Option<Tables>) -> Result<Sizes, DbError> {
     let (database, tables) = match conn.backend() {
         Backend::Sqlite => (
             "SELECT 'all' AS name, page_count * page_size AS bytes \
@@ -68,14 +71,19 @@ fn read(conn: &mut Conn) -> Result<Sizes, DbError> {
     };
     let size: Size = conn.one(sql(database))?;
     let bytes = |bytes: i64| u64::try_from(bytes).unwrap_or_default();
-    let mut sizes = Sizes {
-        database_bytes: bytes(size.bytes),
-        tables: BTreeMap::new(),
+    let database_bytes = bytes(size.bytes);
+    let is_cheap = conn.backend() == Backend::Postgres || database_bytes <= WALKED_BYTES_MAX;
+    let tables = match known {
+        Some(known) => known,
+        None if is_cheap => {
+            let rows: Vec<Size> = conn.rows(sql(tables))?;
+            let named = rows.into_iter().map(|row| (row.name, bytes(row.bytes)));
+            Arc::new(named.collect())
+        }
+        None => Arc::default(),
     };
-    if conn.backend() == Backend::Postgres || sizes.database_bytes <= WALKED_BYTES_MAX {
-        let rows: Vec<Size> = conn.rows(sql(tables))?;
-        let named = rows.into_iter().map(|row| (row.name, bytes(row.bytes)));
-        sizes.tables = named.collect();
-    }
-    Ok(sizes)
+    Ok(Sizes {
+        database_bytes,
+        tables,
+    })
 }
