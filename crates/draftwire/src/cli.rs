@@ -209,6 +209,7 @@ pub(crate) struct UploadArgs {
 const EXTRACT_EXAMPLES: &str = "Examples:
   draftwire extract part.dxf                        part, material, thickness, size, cut length, holes
   draftwire extract --json orders/ > facts.jsonl    a folder and all below it, one JSON object a line
+  draftwire extract --preview part.png part.dxf     and a picture of it, with what was found marked
   draftwire extract --preview out/ *.dxf            a picture of each file, as out/<name>.svg or .png
   draftwire extract --config shop.toml part.dxf     by the shop's own materials and names ([ingest.facts])
 
@@ -227,7 +228,7 @@ pub(crate) struct ExtractArgs {
     /// Print the whole extraction as JSON, one file a line
     #[arg(long)]
     pub(crate) json: bool,
-    /// Write a picture: to this file for one file, into this folder for several
+    /// Write a picture: to this file (.svg or .png) for one file, into this folder for several
     #[arg(long, value_name = "PATH")]
     pub(crate) preview: Option<PathBuf>,
 }

@@ -1,13 +1,14 @@
 //! `draftwire extract`: read files here and say what they are. Each is read by a confined worker: a hostile file fails
 //! alone.
 
+use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use extract::{Extraction, Preview, PreviewForm, SNIFF_BYTES, sniff};
+use extract::{Extraction, PNG_SIZE_MAX_PX, Preview, PreviewForm, SNIFF_BYTES, png_of, sniff};
 use indicatif::{ProgressBar, ProgressStyle};
 use ingest::{IngestSettings, LocalReader, ReadError};
 
@@ -35,7 +36,10 @@ pub(crate) async fn run(args: &ExtractArgs, settings: &SettingsArgs) -> anyhow::
                 failed += u32::from(extraction.error.is_some());
                 bar.suspend(|| print(path, &extraction, args.json))?;
                 if let (Some(pictures), Some(preview)) = (&pictures, preview) {
-                    pictures.write(path, &preview)?;
+                    let written = pictures.write(path, preview)?;
+                    if !args.json {
+                        bar.suspend(|| line(row("picture", written.display())))?;
+                    }
                 }
             }
             Err(cause) => {
@@ -108,12 +112,18 @@ impl<'a> Pictures<'a> {
         Ok(Self { to, folder })
     }
 
-    fn write(&self, of: &Path, preview: &Preview) -> anyhow::Result<()> {
+    /// Answers where it was written: a picture that is no drawing's is a PNG, whatever was asked for.
+    fn write(&self, of: &Path, preview: Preview) -> anyhow::Result<PathBuf> {
+        let mut to = self.to.to_owned();
+        let as_png = !self.folder && to.extension().is_some_and(|given| given == "png");
+        let preview = match as_png {
+            true => png_of(&preview, PNG_SIZE_MAX_PX)?,
+            false => preview,
+        };
         let extension = match preview.form {
             PreviewForm::Svg => "svg",
             PreviewForm::Png => "png",
         };
-        let mut to = self.to.to_owned();
         if self.folder {
             let mut name = of.file_name().unwrap_or_default().to_owned();
             name.push(".");
@@ -122,8 +132,13 @@ impl<'a> Pictures<'a> {
         } else if to.extension().is_none_or(|given| given != extension) {
             to.set_extension(extension);
         }
-        fs::write(&to, &preview.bytes).with_context(|| to.display().to_string())
+        fs::write(&to, &preview.bytes).with_context(|| to.display().to_string())?;
+        Ok(to)
     }
+}
+
+fn row(name: &str, value: impl Display) -> String {
+    format!("  {name:<12} {value}")
 }
 
 fn print(path: &Path, extraction: &Extraction, json: bool) -> anyhow::Result<()> {
@@ -137,7 +152,7 @@ fn print(path: &Path, extraction: &Extraction, json: bool) -> anyhow::Result<()>
         return Ok(());
     }
     for (name, value) in rows(extraction) {
-        line(format!("  {name:<12} {value}"))?;
+        line(row(name, value))?;
     }
     Ok(())
 }

@@ -9,6 +9,10 @@ use std::sync::{Arc, OnceLock};
 /// The longer side of a PNG at most, in pixels.
 pub const PNG_SIZE_MAX_PX: u32 = 1024;
 
+/// Latin, Greek and Cyrillic letters; the same file that job sheets are set in.
+const FONT: &[u8] = include_bytes!("../../paper/assets/Roboto-Regular.ttf");
+const FAMILY: &str = "Roboto";
+
 /// Why there is no PNG.
 #[derive(Debug, thiserror::Error)]
 pub enum RasterError {
@@ -23,7 +27,7 @@ pub enum RasterError {
 }
 
 /// A preview as PNG, its longer side `size_max_px` or [`PNG_SIZE_MAX_PX`], whichever is less; one that is a PNG already
-/// stays as it is. Letters are drawn with the fonts of the system, which are read once; without any they are left out.
+/// stays as it is. Letters are drawn with the bundled font.
 ///
 /// # Errors
 /// [`RasterError`] when the preview is not an SVG that can be drawn.
@@ -76,25 +80,15 @@ fn parse(svg: &str) -> Result<usvg::Tree, usvg::Error> {
     usvg::Tree::from_str(svg, &options)
 }
 
+/// The bundled font only: workers can open no other, and a picture is the same on every machine.
 fn fonts() -> Arc<fontdb::Database> {
     static FONTS: OnceLock<Arc<fontdb::Database>> = OnceLock::new();
     let load = || {
         let mut fonts = fontdb::Database::new();
-        fonts.load_system_fonts();
-        let families = [
-            "DejaVu Sans",
-            "Liberation Sans",
-            "Noto Sans",
-            "Arial",
-            "Helvetica",
-        ];
-        let has = |family: &&&str| {
-            let mut faces = fonts.faces();
-            faces.any(|face| face.families.iter().any(|(name, _)| name == **family))
-        };
-        if let Some(family) = families.iter().find(has) {
-            fonts.set_sans_serif_family(*family);
-        }
+        fonts.load_font_data(FONT.to_vec());
+        fonts.set_sans_serif_family(FAMILY);
+        fonts.set_serif_family(FAMILY);
+        fonts.set_monospace_family(FAMILY);
         Arc::new(fonts)
     };
     Arc::clone(FONTS.get_or_init(load))
@@ -174,6 +168,19 @@ mod tests {
             "<svg xmlns='http://www.w3.org/2000/svg' width='0'/>",
         ] {
             assert!(svg_to_png(broken, 9).is_err(), "{broken}");
+        }
+    }
+
+    #[test]
+    fn letters_are_drawn_on_every_machine() {
+        for text in ["Bracket", "Łódź", "Ж", "Θ"] {
+            let svg = format!(
+                r#"<svg xmlns="http://www.w3.org/2000/svg" width="90" height="30"><text x="5" y="22"
+                font-family="sans-serif" font-size="20">{text}</text></svg>"#
+            );
+            let pixmap = Pixmap::decode_png(&svg_to_png(&svg, 90).unwrap()).unwrap();
+            let dark = pixmap.pixels().iter().filter(|pixel| pixel.green() < 128);
+            assert!(dark.count() > 20, "{text}");
         }
     }
 }
