@@ -9,6 +9,8 @@ mod designs;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod hostile_files;
+#[cfg(test)]
 mod house;
 #[cfg(test)]
 mod latency;

@@ -68,7 +68,7 @@ mod tests {
     use std::io::Read;
 
     /// Bytes of all files as they are kept: they are downloaded with the sources.
-    const KEPT_BYTES_MAX: usize = 4_000_000;
+    const KEPT_BYTES_MAX: usize = 3_200_000;
 
     #[test]
     fn the_committed_files_are_what_the_generator_writes() {
