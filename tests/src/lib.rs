@@ -4,6 +4,7 @@
 
 pub mod designs;
 pub mod effects;
+pub mod hostile;
 pub mod http;
 pub mod load;
 pub mod pair;

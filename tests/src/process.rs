@@ -246,7 +246,8 @@ fn command(arguments: &[String], folder: &Path) -> Command {
     command
 }
 
-fn program() -> PathBuf {
+/// The program that was built beside this test.
+pub fn program() -> PathBuf {
     let own = std::env::current_exe().expect("this test is a file");
     let found = own
         .ancestors()

@@ -11,6 +11,8 @@ mod designs;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod hostile_files;
+#[cfg(test)]
 mod house;
 #[cfg(test)]
 mod latency;

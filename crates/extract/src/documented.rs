@@ -19,7 +19,9 @@ pub(crate) struct Documented {
     pub(crate) texts: Vec<String>,
     /// Facts that columns, fields or properties state, each with its own source and evidence.
     pub(crate) readings: Vec<Facts>,
+    /// The first ones, and how many there are beyond.
     pub(crate) part_lines: Vec<PartLine>,
+    pub(crate) part_lines_beyond: u64,
     /// The outline that the document draws.
     pub(crate) drawing: Option<Drawn>,
     /// Reasons of the format why a person should look.
@@ -37,6 +39,7 @@ impl Documented {
             texts: Vec::new(),
             readings: Vec::new(),
             part_lines: Vec::new(),
+            part_lines_beyond: 0,
             drawing: None,
             needs_review: Vec::new(),
             preview: None,
@@ -63,7 +66,8 @@ impl Documented {
         self.needs_review.append(&mut measured.needs_review);
         measured.needs_review = self.needs_review;
         let drawn = measured.outcome(self.kind, &hints, input, rules, limits);
-        let part_lines_total = u64::try_from(self.part_lines.len()).unwrap_or(u64::MAX);
+        let kept = u64::try_from(self.part_lines.len()).unwrap_or(u64::MAX);
+        let part_lines_total = kept.saturating_add(self.part_lines_beyond);
         self.part_lines.truncate(limits.part_lines_max);
         Outcome {
             extraction: Extraction {

@@ -18,7 +18,7 @@ pub enum ExtractError {
     #[error("this SVG cannot be read: open it in a drawing program and save it again")]
     DamagedSvg,
     #[error(
-        "this SVG holds or nests more than is allowed: flatten groups and copies, then save it again"
+        "this SVG holds or nests more than is allowed (svg.nodes_max, svg.depth_max): flatten groups and copies, then save it again"
     )]
     SvgTooComplex,
     #[error("no DXF section was found in this file: export it again as DXF")]
@@ -31,7 +31,8 @@ pub enum ExtractError {
     PasswordNeeded,
     #[error("this file is damaged or not all there: save it again in the program it comes from")]
     Damaged,
-    #[error("this file comes to more than {0} allows: upload the part that matters")]
+    /// The limit's name in [`crate::Limits`].
+    #[error("this file comes to more than the limit {0} allows: upload the part that matters")]
     TooLarge(&'static str),
     #[error("{0} files are stored but not read: save it as .docx or PDF")]
     OldDocument(&'static str),

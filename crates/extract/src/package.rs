@@ -50,7 +50,7 @@ impl<'a> Package<'a> {
     pub(crate) fn open(bytes: &'a [u8], limits: &PackageLimits) -> Result<Self, ExtractError> {
         let zip = ZipArchive::new(Cursor::new(bytes)).map_err(|_zip| ExtractError::Damaged)?;
         if zip.len() > limits.entries_max {
-            return Err(ExtractError::TooLarge("entries_max"));
+            return Err(ExtractError::TooLarge("package.entries_max"));
         }
         let grown = u64::try_from(bytes.len())
             .unwrap_or(u64::MAX)
@@ -62,7 +62,7 @@ impl<'a> Package<'a> {
             .decompressed_size()
             .is_some_and(|size| size > u128::from(inflated_max))
         {
-            return Err(ExtractError::TooLarge("inflated_bytes_max"));
+            return Err(ExtractError::TooLarge("package.inflated_bytes_max"));
         }
         Ok(Self {
             zip,
@@ -125,10 +125,10 @@ impl<'a> Package<'a> {
             self.left = self
                 .left
                 .checked_sub(cost)
-                .ok_or(ExtractError::TooLarge("inflated_bytes_max"))?;
+                .ok_or(ExtractError::TooLarge("package.inflated_bytes_max"))?;
             let end = again + read;
             if !show(buffer.get(..end).unwrap_or_default(), again) {
-                return Err(ExtractError::TooLarge("part_bytes_max"));
+                return Err(ExtractError::TooLarge("package.part_bytes_max"));
             }
             let keep = end.min(OVERLAP_BYTES);
             buffer.copy_within(end - keep..end, 0);

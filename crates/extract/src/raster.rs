@@ -4,6 +4,7 @@
 use crate::outcome::{Preview, PreviewForm};
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{self, fontdb};
+use std::io::Cursor;
 use std::sync::{Arc, OnceLock};
 
 /// The longer side of a PNG at most, in pixels.
@@ -12,6 +13,9 @@ pub const PNG_SIZE_MAX_PX: u32 = 1024;
 /// Latin, Greek and Cyrillic letters; the same file that job sheets are set in.
 const FONT: &[u8] = include_bytes!("../../paper/assets/Roboto-Regular.ttf");
 const FAMILY: &str = "Roboto";
+
+/// Memory for the pixels of a preview that is a PNG.
+const PNG_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Why there is no PNG.
 #[derive(Debug, thiserror::Error)]
@@ -22,24 +26,43 @@ pub enum RasterError {
     Text(#[from] std::str::Utf8Error),
     #[error("a picture of {width} by {height} pixels cannot be made")]
     Size { width: u32, height: u32 },
-    #[error("the PNG could not be written: {0}")]
+    #[error("the PNG could not be read or written: {0}")]
     Png(String),
 }
 
-/// A preview as PNG, its longer side `size_max_px` or [`PNG_SIZE_MAX_PX`], whichever is less; one that is a PNG already
-/// stays as it is. Letters are drawn with the bundled font.
+/// A preview as PNG, its longer side `size_max_px` or [`PNG_SIZE_MAX_PX`], whichever is less; one of pixels is shrunk to
+/// that and never grown. Letters are drawn with the bundled font.
 ///
 /// # Errors
-/// [`RasterError`] when the preview is not an SVG that can be drawn.
+/// [`RasterError`] when the preview cannot be drawn.
 pub fn png_of(preview: &Preview, size_max_px: u32) -> Result<Preview, RasterError> {
     let bytes = match preview.form {
-        PreviewForm::Png => preview.bytes.clone(),
+        PreviewForm::Png => shrunk(&preview.bytes, size_max_px.clamp(1, PNG_SIZE_MAX_PX))?,
         PreviewForm::Svg => svg_to_png(std::str::from_utf8(&preview.bytes)?, size_max_px)?,
     };
     Ok(Preview {
         form: PreviewForm::Png,
         bytes,
     })
+}
+
+/// Pixels with the longer side at most that; as they are when they fit.
+fn shrunk(png: &[u8], size_max_px: u32) -> Result<Vec<u8>, RasterError> {
+    let broken = |error: ::image::ImageError| RasterError::Png(error.to_string());
+    let mut limits = ::image::Limits::default();
+    limits.max_alloc = Some(PNG_BYTES_MAX);
+    let mut reader = ::image::ImageReader::with_format(Cursor::new(png), ::image::ImageFormat::Png);
+    reader.limits(limits);
+    let picture = reader.decode().map_err(broken)?;
+    if picture.width().max(picture.height()) <= size_max_px {
+        return Ok(png.to_vec());
+    }
+    let mut smaller = Cursor::new(Vec::new());
+    picture
+        .thumbnail(size_max_px, size_max_px)
+        .write_to(&mut smaller, ::image::ImageFormat::Png)
+        .map_err(broken)?;
+    Ok(smaller.into_inner())
 }
 
 /// Draws an SVG on white; see [`png_of`].
@@ -150,7 +173,13 @@ mod tests {
         };
         let png = png_of(&preview, 64).unwrap();
         assert_eq!((png.form, size(&png.bytes)), (PreviewForm::Png, (64, 37)));
-        assert_eq!(png_of(&png, 8).unwrap(), png);
+        assert_eq!(png_of(&png, 64).unwrap(), png);
+        assert_eq!(size(&png_of(&png, 8).unwrap().bytes), (8, 5));
+        let broken = Preview {
+            form: PreviewForm::Png,
+            bytes: b"\x89PNG".to_vec(),
+        };
+        assert!(png_of(&broken, 8).is_err());
     }
 
     #[test]

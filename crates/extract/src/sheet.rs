@@ -38,6 +38,8 @@ pub struct SheetLimits {
     pub text_bytes_max: usize,
     /// Merged areas of a sheet.
     pub merges_max: usize,
+    /// Cells of all rows of words that are judged as headers; later rows are rows like any other.
+    pub header_cells_max: usize,
     /// Tables within tables of HTML.
     pub depth_max: usize,
     /// Rows, columns, and bytes of a preview.
@@ -55,6 +57,7 @@ impl Default for SheetLimits {
             columns_max: 256,
             text_bytes_max: 64 * 1024 * 1024,
             merges_max: 100_000,
+            header_cells_max: 400_000,
             depth_max: 16,
             preview_rows_max: 60,
             preview_columns_max: 16,
@@ -146,6 +149,7 @@ pub(crate) fn documented(
         texts,
         readings: read.readings,
         part_lines: read.part_lines,
+        part_lines_beyond: read.part_lines_beyond,
         preview: preview.flatten(),
         ..Documented::new(Kind::Excel, document, diagnostics)
     }

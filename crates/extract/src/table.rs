@@ -187,7 +187,10 @@ pub(crate) fn is_header(cells: &[String]) -> bool {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tables {
     pub(crate) tables: Vec<Table>,
+    /// At most [`Limits::part_lines_max`].
     pub(crate) part_lines: Vec<PartLine>,
+    /// Lines beyond them.
+    pub(crate) part_lines_beyond: u64,
     /// Titles and notes around the tables, each a line.
     pub(crate) texts: Vec<String>,
     /// Labels with values above the tables.
@@ -210,6 +213,7 @@ pub(crate) fn read(
         limits,
         diagnostics,
         text_left: limits.text_bytes_max,
+        header_cells_left: limits.sheet.header_cells_max,
         lines: Vec::new(),
         out: Tables::default(),
     };
@@ -219,6 +223,12 @@ pub(crate) fn read(
     }
     for grid in hidden {
         reader.hidden(grid);
+    }
+    if reader.header_cells_left == 0 {
+        reader.warn("header_cells_max", || {
+            "so many rows could be headers that later ones are taken for any row (sheet.header_cells_max)"
+                .to_owned()
+        });
     }
     let mut out = reader.out;
     out.readings.extend(agree::facts(&reader.lines));
@@ -243,6 +253,8 @@ struct Reader<'a> {
     diagnostics: &'a mut Diagnostics,
     /// Bytes of cells that may still be listed.
     text_left: usize,
+    /// Cells that may still be judged as headers.
+    header_cells_left: usize,
     lines: Vec<Line>,
     out: Tables,
 }
@@ -254,11 +266,13 @@ impl Reader<'_> {
     }
 
     fn hidden(&mut self, grid: &Grid) {
-        let before = self.lines.len();
+        let (before, beyond) = (self.lines.len(), self.out.part_lines_beyond);
         self.grid(grid);
-        let more = self.lines.len() - before;
+        let kept = u64::try_from(self.lines.len() - before).unwrap_or(u64::MAX);
+        let more = kept.saturating_add(self.out.part_lines_beyond - beyond);
         if before > 0 && more > 0 {
             self.lines.truncate(before);
+            self.out.part_lines_beyond = beyond;
             let place = grid.site.table();
             self.warn("hidden_lines", || {
                 format!("{more} lines on the hidden sheet {place:?} are left out of the list")
@@ -272,16 +286,27 @@ impl Reader<'_> {
             stated.hear(name, self.rules);
         }
         let rows = grid.rows.as_slice();
-        let header = |at: &usize| header::at(rows.get(*at..).unwrap_or_default(), &grid.spans);
-        let Some(first) = (0..rows.len()).find(|at| header(at).is_some()) else {
+        let from = |at: usize| rows.get(at..).unwrap_or_default();
+        let first = (0..rows.len()).find(|at| self.header(from(*at), &grid.spans).is_some());
+        let Some(first) = first else {
             return self.plain(grid, &mut stated);
         };
         let (titles, mut rest) = rows.split_at_checked(first).unwrap_or((rows, &[]));
         for row in titles {
             self.title(row, &mut stated);
         }
-        while let Some(headers) = header::at(rest, &grid.spans) {
+        while let Some(headers) = self.header(rest, &grid.spans) {
             rest = self.table(grid, rest, &headers, &mut stated);
+        }
+    }
+
+    /// The header that begins with the first of these rows. Judging it costs as many cells as it has.
+    fn header(&mut self, rows: &[Row], spans: &Spans) -> Option<Vec<Header>> {
+        let cells = rows.first().map_or(0, header::cost);
+        self.header_cells_left = self.header_cells_left.saturating_sub(cells);
+        match self.header_cells_left {
+            0 => None,
+            _ => header::at(rows, spans),
         }
     }
 
@@ -360,7 +385,8 @@ impl Reader<'_> {
                 .first()
                 .is_some_and(|row| headers.iter().any(|header| header.is_repeated_by(row)));
             !again
-                && header::at(rest, &grid.spans)
+                && self
+                    .header(rest, &grid.spans)
                     .is_some_and(|next| !header::repeats(&next, headers))
         });
         let (body, rest) = below

@@ -107,6 +107,7 @@ pub(crate) fn documented(
         texts,
         readings: read.readings,
         part_lines: read.part_lines,
+        part_lines_beyond: read.part_lines_beyond,
         ..Documented::new(kind, document, diagnostics)
     }
 }

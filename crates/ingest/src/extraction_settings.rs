@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use extract::Kind;
+use extract::{ImageLimits, Kind, Limits, PackageLimits, PdfLimits, SheetLimits, SvgLimits};
 use serde::Deserialize;
 
 use crate::extraction::Budget;
@@ -37,6 +37,12 @@ pub struct ExtractionSettings {
     pub ocr_memory_bytes_max: u64,
     pub ocr_cpu_seconds_max: u64,
     pub ocr_wall_seconds_max: u64,
+    /// How much of one file is read, by what it is made of.
+    pub pdf: PdfLimits,
+    pub sheet: SheetLimits,
+    pub package: PackageLimits,
+    pub image: ImageLimits,
+    pub svg: SvgLimits,
     kinds: BTreeMap<String, KindBudget>,
 }
 
@@ -108,6 +114,21 @@ impl ExtractionSettings {
         }
     }
 
+    /// How much of one file a worker reads.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            entities_max: self.entities_max,
+            texts_max: self.texts_max,
+            diagnostics_max: self.diagnostics_max,
+            pdf: self.pdf,
+            sheet: self.sheet,
+            package: self.package,
+            image: self.image,
+            svg: self.svg,
+            ..Limits::default()
+        }
+    }
+
     /// The most that a file of any kind may use.
     pub(crate) fn memory_bytes_of_any(&self) -> u64 {
         let kinds = self.kinds.values().map(|kind| kind.memory_bytes_max);
@@ -143,6 +164,20 @@ mod tests {
         assert_eq!(pdf.cpu_seconds_max, dxf.cpu_seconds_max);
         assert_eq!((dxf.memory_bytes_max, dxf.wall_seconds_max), (1 << 30, 30));
         assert_eq!(settings.memory_bytes_of_any(), 1 << 31);
+    }
+
+    #[test]
+    fn limits_of_formats_are_those_of_their_reader_until_set() {
+        let shipped = settings(&[]).limits();
+        let own = Limits::default();
+        assert_eq!(shipped.pdf, own.pdf);
+        assert_eq!(shipped.sheet, own.sheet);
+        assert_eq!(shipped.package, own.package);
+        assert_eq!(shipped.image, own.image);
+        assert_eq!(shipped.svg, own.svg);
+        let set = settings(&["pdf.pages_read_max=3", "package.ratio_max=9"]).limits();
+        assert_eq!((set.pdf.pages_read_max, set.package.ratio_max), (3, 9));
+        assert_eq!(set.sheet, own.sheet);
     }
 
     #[test]

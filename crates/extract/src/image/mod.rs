@@ -31,7 +31,7 @@ use pixels::{Pixels, Refusal};
 /// Reads one picture.
 ///
 /// # Errors
-/// [`ExtractError::DamagedImage`] when neither its container nor a decoder tells its size.
+/// [`ExtractError::DamagedImage`] when neither its container nor a decoder tells its size, or it has none.
 pub(crate) fn read(
     bytes: &[u8],
     input: &Input<'_>,
@@ -46,6 +46,7 @@ pub(crate) fn read(
         Ok(pixels) => Some(pixels.size),
         Err(_) => header.size,
     };
+    let stored = stored.filter(|(width, height)| *width > 0 && *height > 0);
     let orientation = orientation(&header, &tags);
     let (width_px, height_px) = match stored.ok_or(ExtractError::DamagedImage)? {
         (width, height) if is_sideways(orientation) => (height, width),
@@ -166,7 +167,7 @@ fn say_refusal(documented: &mut Documented, format: Format, refusal: Refusal) {
         ),
         (Refusal::TooLarge, _) => (
             "image_too_large",
-            "the picture needs more memory than is allowed: it is not decoded".to_owned(),
+            "the picture needs more memory than is allowed (image.decoding_bytes_max): it is not decoded".to_owned(),
             "send it with fewer pixels",
         ),
         (Refusal::Damaged(why), _) => (

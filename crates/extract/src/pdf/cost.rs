@@ -1,6 +1,8 @@
 //! How many operators a page draws, forms within forms counted each time: a few lines can ask for more than any machine
 //! could do. Never draws.
 
+use super::PdfLimits;
+use super::weight::inflates_beyond;
 use hayro::hayro_syntax::content::UntypedIter;
 use hayro::hayro_syntax::object::dict::keys::{FORM, RESOURCES, SUBTYPE};
 use hayro::hayro_syntax::object::{Dict, Name, Object, ObjectIdentifier, Stream};
@@ -17,9 +19,22 @@ struct Content {
     draws: HashMap<usize, u64>,
 }
 
-/// Operators of a page once all forms are drawn; never more than `most` + 1.
-pub(super) fn operators(page: &Page<'_>, most: u64) -> u64 {
-    let mut forms = Forms::default();
+/// What a page asks for once all forms are drawn.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cost {
+    /// Never more than the limit + 1.
+    pub(super) operators: u64,
+    /// A picture that stands among the operators inflates to more than the limit.
+    pub(super) heavy_picture: bool,
+}
+
+/// Counts what a page draws.
+pub(super) fn of_page(page: &Page<'_>, limits: &PdfLimits) -> Cost {
+    let most = limits.operators_max;
+    let mut forms = Forms {
+        picture_bytes_max: limits.stream_bytes_max,
+        ..Forms::default()
+    };
     let mut content = Content::default();
     forms.count(
         page.page_stream().unwrap_or_default(),
@@ -49,7 +64,10 @@ pub(super) fn operators(page: &Page<'_>, most: u64) -> u64 {
         }
         drawn = next;
     }
-    content.with(&drawn).min(most.saturating_add(1))
+    Cost {
+        operators: content.with(&drawn).min(most.saturating_add(1)),
+        heavy_picture: forms.heavy_picture,
+    }
 }
 
 impl Content {
@@ -68,6 +86,8 @@ struct Forms<'a> {
     places: HashMap<ObjectIdentifier, usize>,
     contents: Vec<Content>,
     waiting: Vec<(usize, Stream<'a>)>,
+    picture_bytes_max: u64,
+    heavy_picture: bool,
 }
 
 impl<'a> Forms<'a> {
@@ -80,6 +100,11 @@ impl<'a> Forms<'a> {
                 && let Some(Object::Name(name)) = instruction.operands().next()
             {
                 *named.entry(name.to_vec()).or_default() += 1;
+            }
+            if **instruction.operator == *b"BI"
+                && let Some(Object::Stream(picture)) = instruction.operands().next()
+            {
+                self.heavy_picture |= inflates_beyond(picture, self.picture_bytes_max);
             }
         }
         for (name, times) in named {

@@ -22,6 +22,8 @@ const GLYPH_RISE: f64 = 0.1;
 /// A filled shape thinner than this many points, and much longer, is a rule.
 const RULE_WIDTH_PT_MAX: f64 = 2.5;
 const RULE_ASPECT_MIN: f64 = 4.0;
+/// How exactly a dashed line is measured.
+const DASH_ACCURACY: f64 = 1.0;
 /// Letters of one word; more are no word.
 const WORD_CHARS_MAX: usize = 500;
 
@@ -56,6 +58,8 @@ pub(super) struct Ink {
     pub(super) image_share: f64,
     /// Length of all lines and edges as they are rendered, in points.
     pub(super) length: f64,
+    /// Dashes that dashed lines come to.
+    pub(super) dashes: f64,
     /// Something did not fit into the budgets.
     pub(super) cut: bool,
     open: Option<Open>,
@@ -94,6 +98,7 @@ impl Ink {
             images: 0,
             image_share: 0.0,
             length: 0.0,
+            dashes: 0.0,
             cut: false,
             open: None,
         }
@@ -195,6 +200,17 @@ impl Ink {
             let length: f64 = legs.iter().sum();
             // Also what is not a number.
             self.length += if length < across { length } else { across };
+        }
+    }
+
+    /// Counts the dashes of a line, in the space in which they are measured.
+    fn dash(&mut self, path: &BezPath, lengths: &[f32]) {
+        let period: f64 = lengths.iter().map(|length| f64::from(length.abs())).sum();
+        let lengths = f64::from(u32::try_from(lengths.len()).unwrap_or(u32::MAX));
+        let length = path.perimeter(DASH_ACCURACY);
+        // Dashes of nothing are drawn as a line.
+        if period > 0.0 {
+            self.dashes += lengths * length / period;
         }
     }
 
@@ -323,6 +339,7 @@ impl<'a> Device<'a> for Ink {
         match mode {
             DrawMode::Fill(_) => self.fill(path, &props),
             DrawMode::Stroke(stroke) | DrawMode::FillAndStroke(_, stroke) => {
+                self.dash(path, &stroke.dash_array);
                 self.stroke(path, &props, !stroke.dash_array.is_empty());
             }
             DrawMode::Invisible => {}

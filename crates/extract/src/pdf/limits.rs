@@ -24,6 +24,8 @@ pub struct PdfLimits {
     pub image_pixels_max: u64,
     /// Length of all lines and edges of a page once rendered, in pixels; pages with more are not rendered.
     pub render_length_max_px: u64,
+    /// Dashes of all lines of a page; pages with more are not rendered.
+    pub dashes_max: u64,
     /// Longer side of a preview, in pixels.
     pub preview_side_px: u16,
     /// Longer side of a page that is rendered for OCR, in pixels.
@@ -42,6 +44,7 @@ impl Default for PdfLimits {
             operators_max: 5_000_000,
             image_pixels_max: 100_000_000,
             render_length_max_px: 20_000_000,
+            dashes_max: 1_000_000,
             preview_side_px: 1_024,
             scan_side_px: 3_500,
         }

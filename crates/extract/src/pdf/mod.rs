@@ -4,6 +4,7 @@
 
 mod cost;
 mod facts;
+mod fonts;
 mod ink;
 mod limits;
 mod open;
@@ -27,13 +28,24 @@ use crate::kind::Kind;
 use crate::limits::Limits;
 use hayro::hayro_syntax::Pdf;
 use reader::Reader;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A PDF ends with this mark in its last kilobyte (ISO 32000-1, annex H, note 18).
 const END: &[u8] = b"%%EOF";
 const END_BYTES: usize = 1_024;
 
-/// Reads a PDF within the limits.
+/// Reads a PDF within the limits; should the reader of PDF syntax panic, the file is called damaged.
 pub(crate) fn read(
+    bytes: &[u8],
+    input: &Input<'_>,
+    rules: &Rules,
+    limits: &Limits,
+) -> Result<Documented, ExtractError> {
+    let read = AssertUnwindSafe(|| read_pages(bytes, input, rules, limits));
+    catch_unwind(read).unwrap_or(Err(ExtractError::Damaged))
+}
+
+fn read_pages(
     bytes: &[u8],
     input: &Input<'_>,
     rules: &Rules,
@@ -62,8 +74,8 @@ pub(crate) fn read(
         rules,
         limits,
     );
-    if !weight.streams {
-        reader.pages(&pdf, !weight.images);
+    if weight.reads() {
+        reader.pages(&pdf, weight.renders());
     }
     Ok(reader.finish())
 }

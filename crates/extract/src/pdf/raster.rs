@@ -24,6 +24,7 @@ pub(super) struct Canvas<'a> {
     pub(super) page: &'a Page<'a>,
     /// Length of all lines and edges, in points.
     pub(super) length: f64,
+    pub(super) dashes: f64,
 }
 
 impl<'a> Canvas<'a> {
@@ -57,8 +58,9 @@ impl<'a> Canvas<'a> {
             longer.is_finite() && longer <= PAGE_SIDE_PT_MAX && longer <= shorter * ASPECT_MAX;
         let scale = (f32::from(side_px) / longer).min(scale_max);
         #[expect(clippy::cast_precision_loss, reason = "a limit need not be exact")]
-        let length_max = limits.render_length_max_px as f64;
-        let short = self.length * f64::from(scale) <= length_max;
+        let (length_max, dashes_max) =
+            (limits.render_length_max_px as f64, limits.dashes_max as f64);
+        let short = self.length * f64::from(scale) <= length_max && self.dashes <= dashes_max;
         (sane && short && shorter * scale >= 1.0).then_some(scale)
     }
 

@@ -94,16 +94,17 @@ impl<'a> Reader<'a> {
         }
         if total > most {
             self.warn("pages_read_max", || {
-                format!("the first {most} of {total} pages are read")
+                format!("the first {most} of {total} pages are read (pdf.pages_read_max)")
             });
         }
         let cache = InterpreterCache::new();
         let settings = InterpreterSettings::default();
         for (number, page) in (1..).zip(pdf.pages().iter().take(most)) {
             let operators_max = self.limits.pdf.operators_max;
-            if cost::operators(page, operators_max) > operators_max {
+            let cost = cost::of_page(page, &self.limits.pdf);
+            if cost.operators > operators_max {
                 self.warn("pdf_operators_max", || {
-                    format!("page {number} draws more than {operators_max} times: it is not read")
+                    format!("page {number} draws more than {operators_max} times (pdf.operators_max): it is not read")
                 });
                 continue;
             }
@@ -122,11 +123,13 @@ impl<'a> Reader<'a> {
             let canvas = Canvas {
                 page,
                 length: ink.length,
+                dashes: ink.dashes,
             };
+            let renders = renders && !cost.heavy_picture;
             self.page(number, ink, Some(canvas).filter(|_| renders));
         }
         if self.input.preview && self.out.preview.is_none() {
-            let message = "the first page is too large, or asks for too much, to be rendered";
+            let message = "the first page is too large, or asks for too much, to be rendered (pdf.render_length_max_px, pdf.dashes_max)";
             self.warn("no_preview", || message.to_owned());
         }
         self.out.document.images_total = Some(self.images);
@@ -143,7 +146,7 @@ impl<'a> Reader<'a> {
             .saturating_add(u64::try_from(ink.images).unwrap_or(0));
         if ink.cut {
             self.warn("pdf_page_cut", || {
-                format!("page {number} holds more letters or lines than are read")
+                format!("page {number} holds more letters or lines than are read (pdf.glyphs_max, pdf.path_elements_max)")
             });
         }
         let noise = is_noise(&ink);
@@ -164,7 +167,7 @@ impl<'a> Reader<'a> {
         let ruled = ruled(&ink, turn, &self.limits.pdf);
         if ruled.cut {
             self.warn("pdf_rules_max", || {
-                format!("page {number} has too many lines to look for all tables")
+                format!("page {number} has too many lines to look for all tables (pdf.rules_max)")
             });
         }
         let mut said = PageText::default();
@@ -377,6 +380,7 @@ impl<'a> Reader<'a> {
             out.diagnostics
                 .push(|| Diagnostic::new(Severity::Warning, "date_unclear", message));
         }
+        out.part_lines_beyond = read.part_lines_beyond;
         out.part_lines = match read.part_lines.is_empty() {
             true => stated.part_lines,
             false => read.part_lines,

@@ -2,10 +2,13 @@
 //! Never keeps what a stream inflates to.
 
 use super::PdfLimits;
+use super::fonts::{self, Fonts};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use flate2::read::{DeflateDecoder, ZlibDecoder};
-use hayro::hayro_syntax::object::dict::keys::{HEIGHT, IMAGE, SUBTYPE, WIDTH};
-use hayro::hayro_syntax::object::{Name, Object, Stream};
+use hayro::hayro_syntax::object::dict::keys::{
+    BITS_PER_COMPONENT, COLORS, COLUMNS, DECODE_PARMS, DP, HEIGHT, IMAGE, SUBTYPE, WIDTH,
+};
+use hayro::hayro_syntax::object::{Array, Dict, Name, Object, Stream};
 use hayro::hayro_syntax::{Filter, Pdf};
 use std::borrow::Cow;
 use std::io::Read;
@@ -17,6 +20,22 @@ pub(super) struct Weight {
     pub(super) streams: bool,
     /// A picture: no page is rendered.
     pub(super) images: bool,
+    /// Letters that draw letters: no page is rendered.
+    pub(super) letters: bool,
+    /// More widths of letters than there are letters: no page is read.
+    pub(super) widths: bool,
+}
+
+impl Weight {
+    /// Whether pages may be read.
+    pub(super) fn reads(self) -> bool {
+        !(self.streams || self.widths)
+    }
+
+    /// Whether pages may be rendered.
+    pub(super) fn renders(self) -> bool {
+        !(self.images || self.letters)
+    }
 }
 
 /// Inflates every stream without keeping it, so that none is met unawares.
@@ -36,17 +55,31 @@ pub(super) fn weigh(pdf: &Pdf, limits: &PdfLimits, diagnostics: &mut Diagnostics
     }
     if weight.streams {
         let message = format!(
-            "a stream holds more than {} bytes: no page is read",
+            "a stream holds more than {} bytes (pdf.stream_bytes_max): no page is read",
             limits.stream_bytes_max
         );
         diagnostics.push(|| Diagnostic::new(Severity::Warning, "pdf_stream_bytes_max", message));
     }
     if weight.images {
         let message = format!(
-            "a picture holds more than {} pixels: no page is rendered",
+            "a picture holds more than {} pixels (pdf.image_pixels_max): no page is rendered",
             limits.image_pixels_max
         );
         diagnostics.push(|| Diagnostic::new(Severity::Warning, "pdf_image_pixels_max", message));
+    }
+    // Only what is light enough may be looked into.
+    let fonts = match weight.streams {
+        true => Fonts::default(),
+        false => fonts::look(pdf),
+    };
+    (weight.letters, weight.widths) = (fonts.nested, fonts.endless);
+    if weight.letters {
+        let message = "a font's letters draw letters again: no page is rendered";
+        diagnostics.push(|| Diagnostic::new(Severity::Warning, "pdf_letters_nested", message));
+    }
+    if weight.widths {
+        let message = "a font gives widths to more letters than there are: no page is read";
+        diagnostics.push(|| Diagnostic::new(Severity::Warning, "pdf_font_endless", message));
     }
     weight
 }
@@ -58,7 +91,10 @@ const LZW_GROWTH: u64 = 3_641;
 
 /// Whether a stream comes to more than that. The first filter that packs is counted, what packs after it is bounded by
 /// the most it could do.
-fn inflates_beyond(stream: &Stream<'_>, bytes_max: u64) -> bool {
+pub(super) fn inflates_beyond(stream: &Stream<'_>, bytes_max: u64) -> bool {
+    if has_endless_rows(stream.dict(), bytes_max) {
+        return true;
+    }
     let mut raw = stream.raw_data();
     let filters = stream.filters();
     let mut filters = filters.iter().peekable();
@@ -75,6 +111,23 @@ fn inflates_beyond(stream: &Stream<'_>, bytes_max: u64) -> bool {
         Some(other) => length > most / self::growth(other),
         None => length > most,
     }
+}
+
+/// Whether a predictor (ISO 32000-1, 7.4.4.4) works on rows, for which memory is taken, that are longer than that, or on
+/// pixels of more bits than the reader can count.
+fn has_endless_rows(dict: &Dict<'_>, bytes_max: u64) -> bool {
+    const PIXEL_BITS_MAX: u64 = 255;
+    let one = |key| dict.get::<Dict<'_>>(key);
+    let several = |key| dict.get::<Array<'_>>(key);
+    let several = several(DP).or_else(|| several(DECODE_PARMS));
+    let one = one(DP).or_else(|| one(DECODE_PARMS));
+    let several = several.iter().flat_map(|array| array.iter::<Dict<'_>>());
+    one.into_iter().chain(several).any(|parameters| {
+        let number = |key: &[u8], default| parameters.get::<u32>(key).map_or(default, u64::from);
+        let bits = number(COLORS, 1).saturating_mul(number(BITS_PER_COMPONENT, 8));
+        let row = number(COLUMNS, 1).saturating_mul(bits) / 8;
+        bits > PIXEL_BITS_MAX || row > bytes_max
+    })
 }
 
 fn growth(filter: &Filter) -> u64 {

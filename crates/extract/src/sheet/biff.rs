@@ -82,7 +82,7 @@ pub(super) fn check(bytes: &[u8], cells_max: u64) -> Result<(), ExtractError> {
             columns = columns.max(column + 1);
         }
         if rows.saturating_mul(columns) > cells_max {
-            return Err(ExtractError::TooLarge("area_cells_max"));
+            return Err(ExtractError::TooLarge("sheet.area_cells_max"));
         }
     }
     Ok(())

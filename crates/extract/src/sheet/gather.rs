@@ -174,12 +174,12 @@ impl<'l> Gather<'l> {
             (
                 self.omitted,
                 "cells_max",
-                "cells are left out: the workbook is too large",
+                "cells are left out: the workbook is too large (sheet.cells_max, sheet.text_bytes_max)",
             ),
             (
                 self.beyond,
                 "columns_max",
-                "cells stand beyond the last column that is read",
+                "cells stand beyond the last column that is read (sheet.columns_max)",
             ),
             (
                 self.errors,

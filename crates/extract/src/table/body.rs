@@ -34,8 +34,9 @@ const SUMS: [&str; 16] = [
     "vat",
     "carried",
 ];
-/// Words of a sum's label.
+/// Words and bytes of a sum's label.
 const SUM_WORDS_MAX: usize = 4;
+const SUM_BYTES_MAX: usize = 100;
 /// Marks that repeat what stands above.
 const DITTO: [&str; 9] = ["\"", "''", "″", "”", "〃", "-\"-", "do", "do.", "ditto"];
 /// Marks for nothing.
@@ -172,6 +173,9 @@ impl<'h> Plan<'h> {
 }
 
 fn is_sum_label(text: &str) -> bool {
+    if text.len() > SUM_BYTES_MAX {
+        return false;
+    }
     let words = meaning::words(text);
     let opens = words
         .first()
@@ -218,6 +222,10 @@ impl Reader<'_> {
                     }
                 }
                 Class::Row => rows.push(row),
+                Class::Line if self.lines.len() >= self.limits.part_lines_max => {
+                    self.out.part_lines_beyond += 1;
+                    rows.push(row);
+                }
                 Class::Line => {
                     let whole = whole(row, &above, grid, &plan);
                     let line = self.line(&whole, grid, &plan, stated, &mut taken);
@@ -262,7 +270,7 @@ impl Reader<'_> {
         };
         self.material(&mut line, text(Meaning::Material), taken);
         self.figures(&mut line, row, plan, stated, &place);
-        if plan.names_speak && self.lines.len() < self.limits.part_lines_max {
+        if plan.names_speak {
             self.name_speaks(&mut line, taken);
         }
         if line.material.is_none() {

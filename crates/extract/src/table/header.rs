@@ -59,6 +59,14 @@ pub(super) fn at(rows: &[Row], spans: &Spans) -> Option<Vec<Header>> {
     one.is_header(first.filled().count()).then(|| one.split())
 }
 
+/// Cells that [`at`] looks at when a header might begin with this row; 0 when it plainly does not.
+pub(super) fn cost(row: &Row) -> usize {
+    match is_wordy(row) {
+        true => row.cells.len(),
+        false => 0,
+    }
+}
+
 /// Where no header is understood: the first row of words above figures, with the rows of words between them.
 pub(super) fn above_figures(rows: &[Row], rows_max: usize) -> Option<(usize, Header)> {
     let near = rows.len().min(rows_max);

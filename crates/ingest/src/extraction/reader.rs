@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use extract::facts::{CallerFacts, Rules};
-use extract::{Diagnostic, Kind, Limits, Ocr, Outcome, Preview, Severity};
+use extract::{Diagnostic, Kind, Ocr, Outcome, Preview, Severity};
 
 use super::lost::Lost;
 use super::ocr::OcrProgram;
@@ -51,12 +51,7 @@ impl Readers {
         readable: Vec<PathBuf>,
     ) -> Result<Self, ProgramError> {
         let program = Program::find(&settings.worker_program)?;
-        let limits = Limits {
-            entities_max: settings.entities_max,
-            texts_max: settings.texts_max,
-            diagnostics_max: settings.diagnostics_max,
-            ..Limits::default()
-        };
+        let limits = settings.limits();
         let ocr = OcrProgram::find(settings, &program, limits).await;
         Ok(Self {
             setup: Arc::new(Setup {

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -21,7 +22,7 @@ use super::sandbox::{Programs, confine, hard, limit, try_forbidden};
 const STACK_BYTES: usize = 64 * 1024 * 1024;
 /// Where the system does not say how much is mapped.
 const MAPPED_BYTES_GUESS: u64 = 512 * 1024 * 1024;
-/// Standard input, output and error, and the file being read.
+/// Standard input, output and error, and the file being read: where the system does not say what is free.
 const OPEN_FILES_MAX: u64 = 4;
 /// The word that makes a worker start an OCR program in its own place.
 pub(super) const OCR_COMMAND: &str = "ocr";
@@ -93,9 +94,10 @@ fn serve() -> io::Result<()> {
 }
 
 fn run(setup: &Setup, status: Option<File>) -> io::Result<()> {
+    let open_files_max = open_files_max(status.as_ref());
     let own_bytes = mapped_bytes(status);
     limit(own_bytes + setup.memory_bytes_max).map_err(io::Error::other)?;
-    setrlimit(Resource::Nofile, hard(OPEN_FILES_MAX))?;
+    setrlimit(Resource::Nofile, hard(open_files_max))?;
     for line in io::stdin().lock().lines() {
         let request: Request = serde_json::from_str(&line?)?;
         allow_memory(own_bytes + request.memory_bytes_max)?;
@@ -110,6 +112,13 @@ fn run(setup: &Setup, status: Option<File>) -> io::Result<()> {
         out.flush()?;
     }
     Ok(())
+}
+
+/// One file more than are open: its number is the lowest that is free, which the file opened last has. Whoever started
+/// the service may have left it files of its own.
+fn open_files_max(last: Option<&File>) -> u64 {
+    let number = last.and_then(|file| u64::try_from(file.as_raw_fd()).ok());
+    number.map_or(OPEN_FILES_MAX, |number| number + 1)
 }
 
 /// The addresses that the program itself has taken (proc(5), `VmSize`), its stacks included: the limit counts what
