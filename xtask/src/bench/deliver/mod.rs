@@ -4,10 +4,10 @@
 
 mod board;
 mod crash;
-mod http;
+
 mod neighbours;
 mod publish;
-mod service;
+
 mod sink;
 
 use std::io::Write;
@@ -21,9 +21,9 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 
 use crate::postgres::Postgres;
+use crate::service_process::{Service, Spent};
 use board::Board;
 use publish::{Load, Refused};
-use service::Service;
 use sink::Sink;
 
 const EVENT_TYPE: &str = "bench.note";
@@ -281,7 +281,7 @@ fn print_waits(scene: &Scene, events: &Range<usize>) {
     }
 }
 
-fn print_spent(scene: &Scene, before: service::Spent, events: f64) {
+fn print_spent(scene: &Scene, before: Spent, events: f64) {
     let spent = scene.service.spent();
     println!(
         "  {:.3} CPU s per 1,000 with the database, at most {:.0} MiB in the service",
