@@ -88,8 +88,16 @@ impl Service {
             .ok_or_else(|| format!("keys create made none: {said}"))
     }
 
-    pub(crate) fn subscribe(&self, key: &str, url: &str, events: &str) -> Result<(), String> {
-        let body = format!(r#"{{"url":"{url}","events":["{events}"]}}"#);
+    /// `in_flight`: attempts under way at once.
+    pub(crate) fn subscribe(
+        &self,
+        key: &str,
+        url: &str,
+        events: &str,
+        in_flight: u32,
+    ) -> Result<(), String> {
+        let body =
+            format!(r#"{{"url":"{url}","events":["{events}"],"max_in_flight":{in_flight}}}"#);
         let mut client = Client::new(self.address, key);
         match client.ask("POST", "/api/v1/webhooks/subscriptions", &body) {
             Ok((201, _)) => Ok(()),
