@@ -1,4 +1,4 @@
-//! Build commands: `cargo xtask test | ci | fixtures | bench | pg`. It must never be needed to build or
+//! Build commands: `cargo xtask test | ci | fixtures | bench | conformance | pg`. It must never be needed to build or
 //! run the services themselves.
 #![expect(
     clippy::print_stdout,
@@ -7,9 +7,13 @@
 
 mod apt;
 mod bench;
+mod conformance;
 mod fixtures;
+
 mod postgres;
+mod service_process;
 mod test;
+mod wire;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -39,6 +43,8 @@ enum Command {
         #[command(subcommand)]
         what: bench::Bench,
     },
+    /// Hold our deliveries against the Standard Webhooks libraries for Python, JavaScript and Rust
+    Conformance(conformance::Arguments),
     /// Run a PostgreSQL on a free port until Ctrl-C
     Pg,
 }
@@ -48,6 +54,7 @@ fn main() -> ExitCode {
         Command::Test { fast } => return test::run(&root(), fast),
         Command::Fixtures => write_fixtures(),
         Command::Bench { what } => bench::run(&root(), what),
+        Command::Conformance(arguments) => conformance::run(&root(), &arguments),
         Command::Pg => serve_postgres(),
     };
     match result {

@@ -7,6 +7,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use crate::apt;
+use crate::conformance;
 use crate::postgres::Postgres;
 
 /// Real files to test with, if the variable is not set: kept beside the repository.
@@ -64,6 +65,10 @@ pub(crate) fn run(root: &Path, fast: bool) -> ExitCode {
     }
     stage(&mut counts, "programs", |_| programs());
     stage(&mut counts, "alerts", |_| alerts(root));
+    stage(&mut counts, "signatures", |_| {
+        let (program, offline) = (None, true);
+        conformance::run(root, &conformance::Arguments { program, offline })
+    });
     stage(&mut counts, "test", |counts| tests(root, counts));
     println!("{} passed, {} failed", counts.passed, counts.failed);
     if counts.failed == 0 && counts.passed > 0 {

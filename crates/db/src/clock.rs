@@ -1,7 +1,7 @@
 //! Time as an argument. The database's time, where several nodes must agree; the machine's elsewhere.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use diesel::sql_types::BigInt;
 
@@ -32,10 +32,23 @@ impl Clock for SystemClock {
     }
 }
 
-/// The database's clock: the machine's, shifted by what the last [`DatabaseClock::learn`] found.
-#[derive(Debug, Default)]
+/// The database's clock: what the last [`DatabaseClock::learn`] found, and the time that has passed since on this
+/// machine's monotonic clock, which nobody sets.
+#[derive(Debug)]
 pub struct DatabaseClock {
-    offset_ms: AtomicI64,
+    started: Instant,
+    /// The database's time at `started`, Unix milliseconds.
+    anchor_ms: AtomicI64,
+}
+
+impl Default for DatabaseClock {
+    /// The machine's time, until more is learnt.
+    fn default() -> Self {
+        Self {
+            started: Instant::now(),
+            anchor_ms: AtomicI64::new(SystemClock.now_ms()),
+        }
+    }
 }
 
 #[derive(diesel::QueryableByName)]
@@ -45,24 +58,29 @@ struct Now {
 }
 
 impl DatabaseClock {
-    /// Asks the server for its time. SQLite has no time of its own: the offset stays 0.
-    pub fn learn(&self, conn: &mut Conn) -> Result<(), DbError> {
-        if conn.backend() == Backend::Sqlite {
-            return Ok(());
-        }
-        let before = SystemClock.now_ms();
-        let now: Now = conn.one(sql(
-            "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms",
-        ))?;
-        let after = SystemClock.now_ms();
-        let local = before + (after - before) / 2;
-        self.offset_ms.store(now.now_ms - local, Ordering::Relaxed);
-        Ok(())
+    /// Asks the server for its time; for SQLite, which has none of its own, the machine. Answers by how much that
+    /// differs from what this clock said, in milliseconds.
+    pub fn learn(&self, conn: &mut Conn) -> Result<i64, DbError> {
+        let before = self.now_ms();
+        let found_ms = match conn.backend() {
+            Backend::Sqlite => SystemClock.now_ms(),
+            Backend::Postgres => {
+                let now: Now = conn.one(sql(
+                    "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms",
+                ))?;
+                now.now_ms
+            }
+        };
+        let after = self.now_ms();
+        let step_ms = found_ms - (before + (after - before) / 2);
+        self.anchor_ms.fetch_add(step_ms, Ordering::Relaxed);
+        Ok(step_ms)
     }
 }
 
 impl Clock for DatabaseClock {
     fn now_ms(&self) -> i64 {
-        SystemClock.now_ms() + self.offset_ms.load(Ordering::Relaxed)
+        let passed_ms = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX / 4);
+        self.anchor_ms.load(Ordering::Relaxed) + passed_ms
     }
 }

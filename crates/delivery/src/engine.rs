@@ -13,6 +13,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::watch;
 
 use crate::address::{AddressPolicy, NetworkError};
+use crate::clock_steps;
 use crate::dispatcher::{self, Context, InFlightMax, Inbox};
 use crate::endpoint::{Checked, SubscriptionSettings};
 use crate::finish::Finish;
@@ -273,6 +274,7 @@ async fn enter(
     let job = move |tx: &mut db::Tx<'_>| {
         let conn = tx.conn();
         clock.learn(conn)?;
+        clock_steps::note(conn, clock.now_ms())?;
         let number = node.enter(conn, clock.now_ms())?;
         let highest: HighestKey = conn.one(db::sql(
             "SELECT coalesce(max(id), 0) AS id FROM (SELECT max(id) AS id FROM events \

@@ -166,15 +166,43 @@ pub struct ReconcileCursor {
 #[error("the cursor does not belong to this database; begin again without one")]
 pub struct CursorError;
 
-/// What is owed to a subscription, in the order in which it was committed.
+/// What a receiver can compare with what it has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReconciledEvent {
+    pub id: EventId,
+    pub event_type: String,
+    pub subject: String,
+    pub sequence: i64,
+    pub timestamp_ms: i64,
+}
+
+/// What a tenant has published, or a subscription is owed, in the order in which it was committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reconciled {
-    /// Event ids with their types; an id may come again when it was replayed.
-    pub events: Vec<(EventId, String)>,
+    /// What a subscription is owed may come again when it was replayed.
+    pub events: Vec<ReconciledEvent>,
     /// For the next call; nothing that is committed later comes before it.
     pub next: ReconcileCursor,
     /// Whether there is more now.
     pub more: bool,
+}
+
+#[derive(QueryableByName)]
+struct Committed {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+    #[diesel(sql_type = BigInt)]
+    xact: i64,
+    #[diesel(sql_type = Binary)]
+    ulid: Vec<u8>,
+    #[diesel(sql_type = Text)]
+    event_type: String,
+    #[diesel(sql_type = Text)]
+    subject: String,
+    #[diesel(sql_type = BigInt)]
+    sequence: i64,
+    #[diesel(sql_type = BigInt)]
+    timestamp_ms: i64,
 }
 
 impl ReconcileCursor {
@@ -209,9 +237,9 @@ impl std::fmt::Display for ReconcileCursor {
 }
 
 impl Reconciled {
-    /// A page of what is owed to a subscription (its row key) since `cursor`, from the beginning without one. What a
-    /// transaction still under way may commit before something else waits until that is settled; on PostgreSQL any
-    /// transaction on the server counts.
+    /// A page of what is owed to a subscription (its row key), or without one of all that the tenant has published,
+    /// since `cursor`; from the beginning without one. What a transaction still under way may commit before something
+    /// else waits until that is settled; on PostgreSQL any transaction on the server counts.
     ///
     /// # Errors
     /// [`DbError`].
@@ -219,44 +247,45 @@ impl Reconciled {
         conn: &mut Conn,
         publisher: &Publisher,
         tenant_id: i64,
-        subscription: i64,
+        subscription: Option<i64>,
         cursor: Option<&ReconcileCursor>,
         limit: u32,
     ) -> Result<Self, DbError> {
-        #[derive(QueryableByName)]
-        struct Owed {
-            #[diesel(sql_type = BigInt)]
-            id: i64,
-            #[diesel(sql_type = BigInt)]
-            xact: i64,
-            #[diesel(sql_type = Binary)]
-            ulid: Vec<u8>,
-            #[diesel(sql_type = Text)]
-            event_type: String,
-        }
         let start = cursor.cloned().unwrap_or_else(|| ReconcileCursor {
             epoch: publisher.origin().to_owned(),
             xact: 0,
             id: 0,
         });
+        let (row, from) = match subscription {
+            Some(_) => (
+                "d",
+                "deliveries d JOIN events e ON e.id = d.event_id WHERE d.tenant_id = ? AND d.subscription_id = ?",
+            ),
+            None => ("e", "events e WHERE e.tenant_id = ?"),
+        };
         let (xact, after, order) = match conn.backend() {
-            Backend::Sqlite => ("0", "? = 0 AND d.id > ?", "d.id"),
+            Backend::Sqlite => (
+                "0".to_owned(),
+                format!("? = 0 AND {row}.id > ?"),
+                format!("{row}.id"),
+            ),
             Backend::Postgres => (
-                "d.xact",
-                "(d.xact, d.id) > (?, ?) \
-                 AND d.xact < pg_snapshot_xmin(pg_current_snapshot())::text::bigint",
-                "d.xact, d.id",
+                format!("{row}.xact"),
+                format!(
+                    "({row}.xact, {row}.id) > (?, ?) \
+                     AND {row}.xact < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+                ),
+                format!("{row}.xact, {row}.id"),
             ),
         };
         let limit = usize::try_from(limit.clamp(1, Page::LIMIT_MAX)).unwrap_or(1);
-        let mut rows: Vec<Owed> = conn.rows(
+        let mut rows: Vec<Committed> = conn.rows(
             sql(format!(
-                "SELECT d.id, {xact} AS xact, e.ulid, e.event_type FROM deliveries d \
-                 JOIN events e ON e.id = d.event_id WHERE d.subscription_id = ? AND d.tenant_id = ? \
-                 AND {after} ORDER BY {order} LIMIT ?"
+                "SELECT {row}.id, {xact} AS xact, e.ulid, e.event_type, e.subject, e.sequence, e.timestamp_ms \
+                 FROM {from} AND {after} ORDER BY {order} LIMIT ?"
             ))
-            .bind(subscription)
             .bind(tenant_id)
+            .bind_all(subscription.map(Value::from))
             .bind(start.xact)
             .bind(start.id)
             .bind(i64::try_from(limit).unwrap_or(1) + 1),
@@ -268,16 +297,25 @@ impl Reconciled {
             id: last.id,
             ..start
         });
-        let event = |row: Owed| {
-            let ulid = <[u8; 16]>::try_from(row.ulid)
-                .map_err(|_length| DbError::defect("an event's id is not 16 bytes"))?;
-            Ok((EventId::from_bytes(ulid), row.event_type))
-        };
-        let events: Result<_, DbError> = rows.into_iter().map(event).collect();
+        let events: Result<_, DbError> = rows.into_iter().map(Committed::event).collect();
         Ok(Self {
             events: events?,
             next,
             more,
+        })
+    }
+}
+
+impl Committed {
+    fn event(self) -> Result<ReconciledEvent, DbError> {
+        let ulid = <[u8; 16]>::try_from(self.ulid)
+            .map_err(|_length| DbError::defect("an event's id is not 16 bytes"))?;
+        Ok(ReconciledEvent {
+            id: EventId::from_bytes(ulid),
+            event_type: self.event_type,
+            subject: self.subject,
+            sequence: self.sequence,
+            timestamp_ms: self.timestamp_ms,
         })
     }
 }

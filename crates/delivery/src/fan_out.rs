@@ -162,6 +162,7 @@ impl Inner {
     pub(crate) fn publish(
         &self,
         tx: &mut Tx<'_>,
+        snapshot: &Snapshot,
         items: &[&Prepared],
     ) -> Result<Vec<Published>, DbError> {
         if items.is_empty() {
@@ -171,7 +172,6 @@ impl Inner {
         let conn = tx.conn();
         let events = self.number(conn, items, now_ms)?;
         insert_events(conn, &events)?;
-        let snapshot = self.registry.current(conn, now_ms)?;
         let mut published = Vec::with_capacity(events.len());
         let mut owed = Owed::default();
         for (item, event) in items.iter().zip(&events) {
@@ -179,7 +179,7 @@ impl Inner {
             let wanted = match &item.wanted {
                 (version, wanted) if *version == snapshot.version => wanted,
                 _ => {
-                    again = self.wanted_now(&snapshot, item);
+                    again = self.wanted_now(snapshot, item);
                     &again
                 }
             };

@@ -81,14 +81,17 @@ struct Stored {
     data: Vec<u8>,
 }
 
-/// Decides about each request, in order. A key that is new is taken; one that another transaction is taking
-/// is waited for.
+/// Decides about each request, in order. What does not `fit` is refused. A key that is new is taken, unless its request
+/// is refused; one that another transaction is taking is waited for.
 pub(crate) fn decide(
     conn: &mut Conn,
     items: &[(&Prepared, Option<&Idempotency>)],
+    fit: impl Fn(usize) -> Result<(), PublishRefusal>,
     now_ms: i64,
 ) -> Result<Vec<Decision>, DbError> {
-    let mut decisions: Vec<Decision> = items.iter().map(|_| Decision::Publish).collect();
+    let mut decisions: Vec<Decision> = (0..items.len())
+        .map(|n| fit(n).map_or_else(Decision::Refuse, |()| Decision::Publish))
+        .collect();
     let mut asking: Vec<usize> = (0..items.len())
         .filter(|n| items.get(*n).is_some_and(|item| item.1.is_some()))
         .collect();
@@ -101,41 +104,43 @@ pub(crate) fn decide(
     let mut seen: HashMap<(i64, &str), (usize, [u8; 32])> = HashMap::new();
     let mut ids: HashMap<EventId, (usize, [u8; 32])> = HashMap::new();
     for n in asking {
-        let Some((prepared, Some(asked))) = items.get(n) else {
+        let (Some((prepared, Some(asked))), Some(place)) = (items.get(n), decisions.get_mut(n))
+        else {
             continue;
         };
-        let by_key = match &asked.key {
-            Some(key) => match seen.get(&(prepared.tenant_id(), key.as_str())) {
+        if matches!(place, Decision::Refuse(_)) {
+            continue;
+        }
+        // First, because whoever is refused for its id must not take the key.
+        let by_id = match ids.get(&prepared.id) {
+            _ if !asked.has_own_id => Decision::Publish,
+            Some((first, hash)) if *hash == asked.hash => Decision::SameAs(*first),
+            Some(_) => Decision::Refuse(PublishRefusal::IdTaken),
+            None => by_id(conn, prepared)?,
+        };
+        let decision = match (&by_id, &asked.key) {
+            (Decision::Refuse(_), _) | (_, None) => by_id,
+            (_, Some(key)) => match seen.get(&(prepared.tenant_id(), key.as_str())) {
                 Some((first, hash)) if *hash == asked.hash => Decision::SameAs(*first),
                 Some(_) => Decision::Refuse(PublishRefusal::KeyTaken),
-                None => {
-                    let decision = take_key(conn, prepared, key, &asked.hash, now_ms)?;
-                    // Only who has taken the key speaks for it; the others' requests may differ from the first one's.
-                    if matches!(decision, Decision::Publish) {
-                        seen.insert((prepared.tenant_id(), key), (n, asked.hash));
+                None => match take_key(conn, prepared, key, &asked.hash, now_ms)? {
+                    Decision::Publish => {
+                        // Only who has taken the key speaks for it; the others' requests may differ from the first one's.
+                        let speaker = match &by_id {
+                            Decision::SameAs(first) => *first,
+                            _ => n,
+                        };
+                        seen.insert((prepared.tenant_id(), key), (speaker, asked.hash));
+                        by_id
                     }
-                    decision
-                }
+                    known => known,
+                },
             },
-            None => Decision::Publish,
         };
-        let decision = match by_key {
-            Decision::Publish if asked.has_own_id => match ids.get(&prepared.id) {
-                Some((first, hash)) if *hash == asked.hash => Decision::SameAs(*first),
-                Some(_) => Decision::Refuse(PublishRefusal::IdTaken),
-                None => {
-                    let decision = by_id(conn, prepared)?;
-                    if matches!(decision, Decision::Publish) {
-                        ids.insert(prepared.id, (n, asked.hash));
-                    }
-                    decision
-                }
-            },
-            other => other,
-        };
-        if let Some(place) = decisions.get_mut(n) {
-            *place = decision;
+        if asked.has_own_id && matches!(decision, Decision::Publish) {
+            ids.insert(prepared.id, (n, asked.hash));
         }
+        *place = decision;
     }
     Ok(decisions)
 }

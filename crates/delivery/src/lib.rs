@@ -5,6 +5,7 @@
 mod address;
 mod chores;
 mod claim;
+mod clock_steps;
 mod counts;
 mod deliveries;
 mod dispatcher;
@@ -43,7 +44,9 @@ pub use address::{AddressPolicy, Network, NetworkError};
 pub use deliveries::{Attempt, Delivery, DeliveryFilter, DeliveryState, RedeliverRefusal};
 pub use endpoint::SubscriptionSettings;
 pub use engine::{Engine, EngineError};
-pub use event_log::{CursorError, EventFilter, LoggedEvent, ReconcileCursor, Reconciled};
+pub use event_log::{
+    CursorError, EventFilter, LoggedEvent, ReconcileCursor, Reconciled, ReconciledEvent,
+};
 pub use event_types::{EventTypeEntry, EventTypeRefusal, Validation, selects_known};
 pub use filter::{FILTER_BYTES_MAX, FILTER_STEPS_MAX, Filter, FilterError, Subject, Verdict};
 pub use metrics::{

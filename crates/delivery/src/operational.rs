@@ -101,7 +101,8 @@ pub(crate) fn tell(
     }
     let prepared: Vec<_> = prepared.iter().collect();
     if !prepared.is_empty() {
-        inner.publish(tx, &prepared)?;
+        let snapshot = inner.registry.current(tx.conn(), now_ms)?;
+        inner.publish(tx, &snapshot, &prepared)?;
     }
     Ok(())
 }

@@ -10,12 +10,12 @@ use db::{Clock, DbError, Lane, SetJob, Submission, Submitter, Tx, WriteError, Wr
 use ring::rand::SystemRandom;
 
 use crate::dispatcher::Inbox;
-use crate::event_types::Checked;
+use crate::event_types::{Checked, TypeRules};
 use crate::fan_out::Prepared;
 use crate::idempotency::{self, Decision, Idempotency};
 use crate::keys::RowKeys;
 use crate::metrics::Metrics;
-use crate::registry::{Registry, Tenant};
+use crate::registry::{Registry, Snapshot, Tenant};
 use crate::slots::Slots;
 
 /// What an event holds in memory beyond its data.
@@ -118,6 +118,8 @@ pub(crate) struct Inner {
 pub(crate) struct Item {
     prepared: Prepared,
     idempotency: Option<Idempotency>,
+    /// The version of the event types by which its data were checked; `None`: they are not.
+    checked: Option<i64>,
 }
 
 /// Publishes all waiting events with a few statements.
@@ -138,7 +140,9 @@ impl Publisher {
     /// [`DbError`]: pass it on, the transaction is lost.
     pub fn publish(&self, tx: &mut Tx<'_>, new: NewEvent) -> Result<Published, DbError> {
         let prepared = self.inner.prepare(new, None)?;
-        let mut published = self.inner.publish(tx, &[&prepared])?;
+        let (inner, conn) = (&self.inner, tx.conn());
+        let snapshot = inner.registry.current(conn, inner.clock.now_ms())?;
+        let mut published = inner.publish(tx, &snapshot, &[&prepared])?;
         let only = published.pop();
         only.ok_or_else(|| DbError::defect("one event is published as one"))
     }
@@ -153,6 +157,7 @@ impl Publisher {
         let item = Item {
             prepared,
             idempotency: None,
+            checked: None,
         };
         match self.set.submit(item.submission()).await? {
             Ok((published, _)) => Ok(published),
@@ -187,11 +192,12 @@ impl Publisher {
         set: &Submitter<PublishSet<BULK>>,
         request: PublishRequest,
     ) -> Result<Accepted, WriteError<PublishRefusal>> {
-        let warnings = self.inner.check(&request).map_err(WriteError::Refused)?;
+        let (version, warnings) = self.inner.check(&request).map_err(WriteError::Refused)?;
         let idempotency = Idempotency::of(&request);
         let item = Item {
             prepared: self.prepared(request.event, request.id)?,
             idempotency,
+            checked: Some(version),
         };
         let written = set.submit(item.submission()).await.map_err(widen)?;
         let (published, repeated) = written.map_err(WriteError::Refused)?;
@@ -225,6 +231,16 @@ pub(crate) fn widen<E>(error: WriteError<Infallible>) -> WriteError<E> {
 }
 
 impl Item {
+    /// A type may have got another schema since the data were checked, in this process or another.
+    fn still_fits(&self, snapshot: &Snapshot) -> Result<(), PublishRefusal> {
+        match self.checked {
+            Some(version) if version != snapshot.version => {
+                check_data(&snapshot.types, &self.prepared.new).map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn submission(self) -> Submission<Self> {
         Submission {
             tenant: self.prepared.tenant_id(),
@@ -244,34 +260,42 @@ impl<const BULK: bool> SetJob for PublishSet<BULK> {
 
     fn run(&self, tx: &mut Tx<'_>, items: &mut [Item]) -> Result<Vec<Self::Output>, DbError> {
         let now_ms = self.0.clock.now_ms();
+        let snapshot = self.0.registry.current(tx.conn(), now_ms)?;
         let asked = items
             .iter()
             .map(|item| (&item.prepared, item.idempotency.as_ref()));
-        let decisions = idempotency::decide(tx.conn(), &asked.collect::<Vec<_>>(), now_ms)?;
+        let asked: Vec<_> = asked.collect();
+        let fit = |place: usize| match items.get(place) {
+            Some(item) => item.still_fits(&snapshot),
+            None => Ok(()),
+        };
+        let decisions = idempotency::decide(tx.conn(), &asked, fit, now_ms)?;
         let fresh: Vec<_> = items
             .iter()
             .zip(&decisions)
             .filter(|(_, decision)| matches!(decision, Decision::Publish))
             .map(|(item, _)| &item.prepared)
             .collect();
-        let mut published = self.0.publish(tx, &fresh)?.into_iter();
-        let mut answers: Vec<Self::Output> = Vec::with_capacity(items.len());
-        for decision in decisions {
-            let answer = match decision {
-                Decision::Publish => published
-                    .next()
-                    .map(|published| Ok((published, false)))
-                    .ok_or_else(|| DbError::defect("an event was not published"))?,
-                Decision::Known(published) => Ok((published, true)),
-                Decision::SameAs(index) => match answers.get(index) {
-                    Some(Ok((published, _))) => Ok((published.clone(), true)),
-                    _ => Err(PublishRefusal::KeyTaken),
-                },
-                Decision::Refuse(refusal) => Err(refusal),
-            };
-            answers.push(answer);
+        let mut published = self.0.publish(tx, &snapshot, &fresh)?.into_iter();
+        let mut answers: Vec<Option<Self::Output>> = Vec::with_capacity(items.len());
+        for decision in &decisions {
+            answers.push(match decision {
+                Decision::Publish => published.next().map(|published| Ok((published, false))),
+                Decision::Known(published) => Some(Ok((published.clone(), true))),
+                Decision::Refuse(refusal) => Some(Err(refusal.clone())),
+                Decision::SameAs(_) => None,
+            });
         }
-        Ok(answers)
+        let all = decisions.iter().enumerate().map(|(place, decision)| {
+            let (first, repeated) = match decision {
+                Decision::SameAs(first) => (*first, true),
+                _ => (place, false),
+            };
+            let answer = answers.get(first).cloned().flatten();
+            let answer = answer.ok_or_else(|| DbError::defect("an event was not published"))?;
+            Ok(answer.map(|(published, known)| (published, known || repeated)))
+        });
+        all.collect()
     }
 }
 
@@ -282,7 +306,7 @@ pub(crate) fn memory_bytes(data_bytes: usize) -> usize {
 
 impl Inner {
     /// Everything that can be said before the database is asked.
-    fn check(&self, request: &PublishRequest) -> Result<Vec<String>, PublishRefusal> {
+    fn check(&self, request: &PublishRequest) -> Result<(i64, Vec<String>), PublishRefusal> {
         let event = &request.event;
         let metadata = event.metadata.as_ref().map_or(0, |m| m.as_str().len());
         let bytes = event.data.as_str().len() + metadata;
@@ -307,14 +331,19 @@ impl Inner {
         if !request.idempotency_key.as_ref().is_none_or(usable) {
             return Err(PublishRefusal::Key);
         }
-        let types = &self.registry.cached().types;
-        match types.check(event.tenant.id, event_type, &event.data) {
-            Checked::Fits => Ok(Vec::new()),
-            Checked::Warned(warnings) => Ok(warnings),
-            Checked::Refused(errors) => Err(PublishRefusal::Schema {
-                event_type: event_type.clone(),
-                errors,
-            }),
-        }
+        let snapshot = self.registry.cached();
+        Ok((snapshot.version, check_data(&snapshot.types, event)?))
+    }
+}
+
+/// Checks data against the schema of their type; answers what is only warned of.
+fn check_data(types: &TypeRules, event: &NewEvent) -> Result<Vec<String>, PublishRefusal> {
+    match types.check(event.tenant.id, &event.event_type, &event.data) {
+        Checked::Fits => Ok(Vec::new()),
+        Checked::Warned(warnings) => Ok(warnings),
+        Checked::Refused(errors) => Err(PublishRefusal::Schema {
+            event_type: event.event_type.clone(),
+            errors,
+        }),
     }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use contract::TypePattern;
+use contract::{EventId, TypePattern};
 use db::{Conn, DbError, Lane, Tx, TxError, WriteError, Writer, sql};
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Nullable, SmallInt, Text};
@@ -42,6 +42,9 @@ pub struct ReplaySpec {
     /// Only where a delivery of the event to the endpoint stands like this: 1 pending, 2 delivered, 3 dead; empty:
     /// whether there is one or not.
     pub states: Vec<i16>,
+    /// Only these events, by their row keys, in order; `None`: all of the time.
+    #[serde(default)]
+    pub events: Option<Vec<i64>>,
 }
 
 /// Where a job stands.
@@ -115,6 +118,12 @@ struct Row {
     finished_at_ms: Option<i64>,
 }
 
+#[derive(QueryableByName)]
+struct Key {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+}
+
 const COLUMNS: &str = "id, tenant_id, wanted, rate_per_second, state, expected, queued, after_event_id, \
     after_subscription_id, until_event_id, created_at_ms, finished_at_ms";
 
@@ -132,8 +141,14 @@ impl Row {
             2 => ReplayState::Completed,
             _ => ReplayState::Cancelled,
         };
-        // Keys count in steps too fine to multiply; whole milliseconds do.
-        let progress = ((done >> 22) * 100) / ((last - first) >> 22).max(1);
+        let progress = match &spec.events {
+            Some(events) => {
+                let done = events.partition_point(|key| *key < self.after_event_id);
+                i64::try_from(done * 100 / events.len().max(1)).unwrap_or(100)
+            }
+            // Keys count in steps too fine to multiply; whole milliseconds do.
+            None => ((done >> 22) * 100) / ((last - first) >> 22).max(1),
+        };
         Ok(Replay {
             id: self.id,
             spec,
@@ -174,11 +189,42 @@ impl ReplaySpec {
             .collect()
     }
 
+    /// Only these of the tenant's events, which it has; answers also which ids it has not.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub fn of_events(
+        self,
+        conn: &mut Conn,
+        tenant_id: i64,
+        ids: &[EventId],
+    ) -> Result<(Self, Vec<EventId>), DbError> {
+        let (mut keys, mut missing) = (Vec::with_capacity(ids.len()), Vec::new());
+        for id in ids {
+            let found: Option<Key> = conn.row(
+                sql("SELECT id FROM events WHERE ulid = ? AND tenant_id = ?")
+                    .bind(id.to_bytes().to_vec())
+                    .bind(tenant_id),
+            )?;
+            match found {
+                Some(Key { id }) => keys.push(id),
+                None => missing.push(*id),
+            }
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        let events = Some(keys);
+        Ok((Self { events, ..self }, missing))
+    }
+
     /// How many events lie in the range, whatever their types, counted up to [`PREVIEW_MAX`].
     ///
     /// # Errors
     /// [`DbError`].
     pub fn preview(&self, conn: &mut Conn, tenant_id: i64) -> Result<i64, DbError> {
+        if let Some(events) = &self.events {
+            return Ok(i64::try_from(events.len()).unwrap_or(PREVIEW_MAX));
+        }
         let until = self.until_ms.map_or(i64::MAX, key_at);
         let found = sql(
             "SELECT count(*) AS count FROM (SELECT event_type FROM events \
@@ -368,6 +414,23 @@ struct Place {
 }
 
 impl Place {
+    /// The next events of the job.
+    fn keys(&self, conn: &mut Conn, row: &Row, spec: &ReplaySpec) -> Result<Vec<i64>, DbError> {
+        if let Some(events) = &spec.events {
+            let next = events.iter().skip_while(|key| **key < self.event);
+            let portion = usize::try_from(EVENTS_MAX).unwrap_or(1);
+            return Ok(next.take(portion).copied().collect());
+        }
+        let keys: Vec<Key> = conn.rows(
+            sql("SELECT id FROM events WHERE tenant_id = ? AND id >= ? AND id < ? ORDER BY id LIMIT ?")
+                .bind(row.tenant_id)
+                .bind(self.event)
+                .bind(row.until_event_id)
+                .bind(EVENTS_MAX),
+        )?;
+        Ok(keys.into_iter().map(|key| key.id).collect())
+    }
+
     /// Adds deliveries as long as there is room; true when the range is done.
     fn go_on(
         &mut self,
@@ -377,21 +440,10 @@ impl Place {
         spec: &ReplaySpec,
         snapshot: &Snapshot,
     ) -> Result<bool, DbError> {
-        #[derive(QueryableByName)]
-        struct Key {
-            #[diesel(sql_type = BigInt)]
-            id: i64,
-        }
-        let keys: Vec<Key> = tx.conn().rows(
-            sql("SELECT id FROM events WHERE tenant_id = ? AND id >= ? AND id < ? ORDER BY id LIMIT ?")
-                .bind(row.tenant_id)
-                .bind(self.event)
-                .bind(row.until_event_id)
-                .bind(EVENTS_MAX),
-        )?;
+        let keys = self.keys(tx.conn(), row, spec)?;
         let is_last = i64::try_from(keys.len()).unwrap_or(0) < EVENTS_MAX;
         let (patterns, allowed) = (spec.patterns(), targets(snapshot, row.tenant_id, spec));
-        for Key { id } in keys {
+        for id in keys {
             if id > self.event {
                 (self.event, self.subscription) = (id, 0);
             }

@@ -37,6 +37,10 @@ pub struct DeliverySettings {
     pub retention_days: u32,
     /// Most bytes of data and metadata of a published event.
     pub event_bytes_max: usize,
+    /// Most events that one request publishes together.
+    pub batch_events_max: usize,
+    /// Most events that a replay names by their ids.
+    pub replay_event_ids_max: usize,
     /// How long other nodes leave this one's deliveries alone after its last heartbeat, in seconds.
     pub lease_seconds: u32,
     /// Name of this node; unique among the nodes that share a database.

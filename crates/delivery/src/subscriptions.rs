@@ -323,15 +323,24 @@ impl Subscriptions {
         Ok(keys)
     }
 
+    /// When it answers, this process goes by what was changed; others find out within seconds.
     async fn in_tx<T: Send + 'static>(
         &self,
         tenant_id: i64,
         job: impl FnMut(&mut Tx<'_>) -> TxResult<T, SubscriptionRefusal> + Send + 'static,
     ) -> Refusable<T> {
         // One key: changes of subscriptions wait for each other anyway.
-        self.writer
-            .with_tx(Lane::Interactive, tenant_id, 0, job)
-            .await
+        let (lane, key) = (Lane::Interactive, 0);
+        let changed = self.writer.with_tx(lane, tenant_id, key, job).await?;
+        let inner = Arc::clone(&self.inner);
+        let look = move |tx: &mut Tx<'_>| {
+            let now_ms = inner.clock.now_ms();
+            inner.registry.current(tx.conn(), now_ms)?;
+            Ok::<(), TxError<std::convert::Infallible>>(())
+        };
+        // The change stands; a look that fails comes again with the next sweep.
+        drop(self.writer.with_tx(lane, tenant_id, key, look).await);
+        Ok(changed)
     }
 }
 

@@ -4,7 +4,7 @@
 use access::{Scope, allow};
 use actix_web::Route;
 use actix_web::web::{PathConfig, ServiceConfig, delete, patch, post, put, resource};
-use service::{Code, Problem, get};
+use service::{Code, Problem, api_page, get};
 
 use crate::api::webhooks::{
     catalogue, deliveries, event_log, filters, jwks, publish, reconcile, replays, subscriptions,
@@ -141,8 +141,8 @@ const SERVICE: &[Call] = {
         elsewhere(Get, "/health", None, "Whether the process answers"),
         elsewhere(Get, "/ready", None, "Whether everything it depends on works"),
         open("/openapi.json", "This description", |r| r.to(description::json)),
-        open("/docs", "This description as a page", |r| r.to(description::page)),
-        open("/redoc", "The same page", |r| r.to(description::page)),
+        open("/docs", "This description as a page", |r| r.to(api_page)),
+        open("/redoc", "The same page", |r| r.to(api_page)),
         open("/.well-known/webhooks-keys", "Public keys of signatures, as a JWK set", |r| r.to(jwks::keys)).asks(&["tenant"]),
         call(Get, "/metrics", Read, "Counters for Prometheus", |r| r.to(metrics::metrics)),
         elsewhere(Get, "/api/v1/keys", Some(Admin), "The tenant's keys"),

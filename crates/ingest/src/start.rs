@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use db::{Database, DbError, Migrations, Writer, embed_migrations, sql};
 use delivery::{Engine, EngineError, Vault, VaultError};
 use service::health::{Check, Health};
-use service::{Hosts, ListenError, Runner, Shutdown, refuse_open_bind};
+use service::{Hosts, ListenError, Runner, Shutdown, api_page_files, refuse_open_bind};
 use tokio::sync::Notify;
 
 use crate::events::FileEvents;
@@ -155,6 +155,7 @@ impl Ingest {
             }
             health.routes(config);
             access::routes(config);
+            api_page_files(config);
             routes(config);
         };
         let (http, stopping) = (self.settings.http.clone(), self.state.stopping.clone());

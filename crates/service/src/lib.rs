@@ -29,6 +29,7 @@
 //! # }
 //! ```
 
+mod api_page;
 mod exposition;
 pub mod health;
 mod hosts;
@@ -42,6 +43,7 @@ mod settings;
 mod shutdown;
 pub mod telemetry;
 
+pub use api_page::{api_page, api_page_files};
 pub use exposition::{EXPOSITION_TYPE, Exposition, MetricKind, counted};
 pub use hosts::Hosts;
 pub use input::{BodyLimits, Form, Json, Query};

@@ -155,6 +155,15 @@ impl Gates {
         self.held.retain(|(_, id)| *id != endpoint_id);
     }
 
+    /// Forgets everything, its times being those of another clock; answers who was held up. The table knows the rest.
+    pub(super) fn forget(&mut self) -> Vec<i64> {
+        self.gates.clear();
+        let held = std::mem::take(&mut self.held);
+        held.into_iter()
+            .map(|(_, endpoint_id)| endpoint_id)
+            .collect()
+    }
+
     /// Until when nothing is sent, if so.
     pub(super) fn closed_until(&self, endpoint_id: i64, now_ms: i64) -> Option<i64> {
         let open = self.gates.get(&endpoint_id)?.breaker.open()?;

@@ -10,6 +10,7 @@ use super::Context;
 use super::gates::Note;
 use crate::chores::Chore;
 use crate::claim::{self, Taken, Wanted};
+use crate::clock_steps;
 use crate::health::{self, Failing};
 use crate::node::Renewed;
 use crate::operational::{self, News};
@@ -26,7 +27,8 @@ pub(super) enum Look {
     Renewed {
         /// The lease counts from here.
         started: Instant,
-        renewed: Option<Renewed>,
+        /// Also whether the clock was set back.
+        renewed: Option<(Renewed, bool)>,
     },
     Swept(Option<Swept>),
     GivenBack,
@@ -73,12 +75,16 @@ pub(super) async fn renew(context: Arc<Context>) -> Look {
         };
     }
     let (clock, node) = (Arc::clone(&context.clock), context.node.clone());
+    let mut step_ms = 0;
     let renewed = context
         .in_tx("renew the lease", move |conn| {
-            clock.learn(conn)?;
+            // A job may run again, and would then learn nothing new.
+            step_ms = clock.learn(conn)?.max(step_ms);
             let now_ms = clock.now_ms();
+            clock_steps::leapt(conn, step_ms, now_ms)?;
+            let went_back = clock_steps::note(conn, now_ms)?;
             bury(conn, now_ms)?;
-            node.renew(conn, now_ms)
+            Ok((node.renew(conn, now_ms)?, went_back))
         })
         .await;
     Look::Renewed { started, renewed }

@@ -313,13 +313,19 @@ impl WorkLoop {
         }
     }
 
-    fn renewed(&mut self, started: Instant, renewed: Option<Renewed>) {
-        let Some(renewed) = renewed else {
+    fn renewed(&mut self, started: Instant, renewed: Option<(Renewed, bool)>) {
+        let Some((renewed, went_back)) = renewed else {
             self.renew_at = Some(Instant::now() + LOOK_AGAIN);
             return;
         };
         self.lease_until = started + self.context.lease;
         self.renew_at = Some(started + self.context.lease / 3);
+        if went_back {
+            for endpoint_id in self.gates.forget() {
+                self.turns.release(endpoint_id);
+            }
+            self.sweep_soon();
+        }
         if let Some(number) = renewed.new_number {
             self.start_anew(number);
         }

@@ -13,6 +13,10 @@ crate::on_both_databases!(
     an_own_id_is_published_once,
     a_batch_is_judged_one_by_one,
     schemas_warn_or_block,
+    a_schema_holds_at_once_wherever_it_was_registered,
+    who_is_refused_for_its_id_takes_no_key,
+    one_id_under_many_keys_is_published_once,
+    a_key_outlives_the_process,
 );
 
 fn request(harness: &Harness, data: &str, key: Option<&str>) -> PublishRequest {
@@ -100,6 +104,96 @@ async fn an_own_id_is_published_once(backend: Backend) {
         other.err(),
         Some(WriteError::Refused(PublishRefusal::IdTaken))
     );
+}
+
+async fn who_is_refused_for_its_id_takes_no_key(backend: Backend) {
+    let harness = Harness::start(backend, vec![]).await;
+    let publisher = harness.engine().publisher();
+    let id = EventId::new(1_800_000_000_000, [7; 10]);
+    let with_id = |data: &str, key| PublishRequest {
+        id: Some(id),
+        ..request(&harness, data, key)
+    };
+    publisher.accept(with_id(r#"{"n":1}"#, None)).await.unwrap();
+    for _ in 0..2 {
+        let refused = publisher.accept(with_id(r#"{"n":2}"#, Some("k"))).await;
+        assert_eq!(
+            refused.err(),
+            Some(WriteError::Refused(PublishRefusal::IdTaken))
+        );
+    }
+    let free = publisher.accept(request(&harness, r#"{"n":3}"#, Some("k")));
+    assert!(!free.await.unwrap().repeated);
+    let both = || publisher.accept(with_id(r#"{"n":1}"#, Some("other")));
+    let (first, second) = (both().await.unwrap(), both().await.unwrap());
+    assert!(first.repeated && second.repeated && first.published == second.published);
+    assert_eq!(harness.published("note.made"), 2);
+}
+
+async fn one_id_under_many_keys_is_published_once(backend: Backend) {
+    let harness = Harness::start(backend, vec![]).await;
+    let publisher = harness.engine().publisher();
+    let id = EventId::new(1_800_000_000_000, [7; 10]);
+    let request = |n: usize| PublishRequest {
+        id: Some(id),
+        ..request(&harness, r#"{"n":1}"#, Some(&format!("key {}", 9 - n % 10)))
+    };
+    let answers = publisher.accept_all((0..30).map(request).collect()).await;
+    let fresh = answers.iter().flatten().filter(|answer| !answer.repeated);
+    assert_eq!(fresh.count(), 1, "{answers:?}");
+    assert!(
+        answers
+            .iter()
+            .flatten()
+            .all(|answer| answer.published.id == id)
+    );
+    assert_eq!(
+        (
+            answers.iter().flatten().count(),
+            harness.published("note.made")
+        ),
+        (30, 1)
+    );
+}
+
+async fn a_key_outlives_the_process(backend: Backend) {
+    let mut harness = Harness::start(backend, vec![]).await;
+    let keyed = |harness: &Harness| request(harness, r#"{"n":1}"#, Some("k"));
+    let publisher = harness.engine().publisher();
+    let first = publisher.accept(keyed(&harness)).await.unwrap();
+    harness.restart(vec![]).await;
+    let publisher = harness.engine().publisher();
+    let again = publisher.accept(keyed(&harness)).await.unwrap();
+    assert!(again.repeated && again.published == first.published);
+}
+
+/// Another process has registered it: nothing was refreshed here.
+async fn a_schema_holds_at_once_wherever_it_was_registered(backend: Backend) {
+    let harness = Harness::start(backend, vec![]).await;
+    let publisher = harness.engine().publisher();
+    let accepted = |data: &str| publisher.accept(request(&harness, data, Some("k")));
+    let other = accepted(r#"{"m":1}"#).await;
+    assert!(other.is_ok());
+    harness.execute(
+        r#"INSERT INTO event_types (tenant_id, name, description, json_schema, validation, created_at_ms, updated_at_ms)
+           VALUES (1, 'note.made', '', '{"required":["n"]}', 3, 0, 0)"#
+            .into(),
+    );
+    harness.execute("UPDATE subscriptions_version SET version = version + 1".into());
+    let refused = publisher
+        .accept(request(&harness, r#"{"m":1}"#, Some("k2")))
+        .await;
+    assert!(
+        matches!(
+            refused,
+            Err(WriteError::Refused(PublishRefusal::Schema { .. }))
+        ),
+        "{refused:?}"
+    );
+    let fits = publisher
+        .accept(request(&harness, r#"{"n":1}"#, Some("k2")))
+        .await;
+    assert!(!fits.unwrap().repeated, "what was refused took no key");
 }
 
 async fn a_batch_is_judged_one_by_one(backend: Backend) {

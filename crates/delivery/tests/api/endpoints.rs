@@ -13,6 +13,7 @@ use crate::harness::{
 crate::on_both_databases!(
     filters_decide_who_is_owed,
     a_stuck_head_holds_up_its_subject_only,
+    a_dead_head_frees_the_next,
     order_survives_a_restart,
     a_rate_limit_spaces_attempts_out,
     a_breaker_opens_and_survives_a_restart,
@@ -93,6 +94,29 @@ async fn a_stuck_head_holds_up_its_subject_only(backend: Backend) {
         order[..second_try].contains(&1),
         "the other subject did not wait: {order:?}"
     );
+}
+
+/// It dies, is sent again by hand, and holds up nobody.
+async fn a_dead_head_frees_the_next(backend: Backend) {
+    let endpoint = ScriptedEndpoint::start().await;
+    endpoint.respond_with(|request| match request.text().contains(r#""n":0,"#) {
+        true => ScriptedReply::status(500),
+        false => ScriptedReply::status(200),
+    });
+    let harness = Harness::start(backend, vec![]).await;
+    let in_order = |f: &mut SubscriptionFields| {
+        f.ordering = Ordering::Subject;
+        f.retry.schedule = Some("0, 0".into());
+    };
+    harness.subscribe(endpoint.url(), in_order).await;
+    for n in 0..5 {
+        harness
+            .publish("note.made", &format!(r#"{{"n":{n},"note_id":1}}"#))
+            .await;
+    }
+    harness.until(DELIVERED, 4).await;
+    assert_eq!(harness.count(DEAD), 1);
+    assert_eq!(numbers(&endpoint.requests()), [0, 0, 0, 1, 2, 3, 4]);
 }
 
 async fn order_survives_a_restart(backend: Backend) {

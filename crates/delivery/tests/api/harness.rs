@@ -88,6 +88,8 @@ pub(crate) fn settings() -> DeliverySettings {
         delivery_age_days_max: 14,
         retention_days: 90,
         event_bytes_max: 262_144,
+        batch_events_max: 1_000,
+        replay_event_ids_max: 1_000,
         lease_seconds: 30,
         node_name: "here".into(),
     }

@@ -20,6 +20,7 @@ crate::on_both_databases!(
     a_dead_letter_is_redelivered_with_the_same_bytes,
     counters_say_what_happened,
     a_replay_goes_on_after_a_restart,
+    a_replay_of_named_events_goes_on_after_a_restart,
     a_replay_is_cancelled_and_previewed,
     a_receiver_reconciles_while_others_write,
     old_events_are_removed,
@@ -246,6 +247,53 @@ async fn a_replay_goes_on_after_a_restart(backend: Backend) {
     assert_eq!(arrived.len(), 150);
 }
 
+async fn a_replay_of_named_events_goes_on_after_a_restart(backend: Backend) {
+    let endpoint = ScriptedEndpoint::start().await;
+    let mut harness = Harness::start(backend, vec![]).await;
+    let published = harness.publish_many(150).await;
+    harness.subscribe(endpoint.url(), |_| ()).await;
+    let unknown = EventId::new(1, [1; 10]);
+    let ids: Vec<EventId> = published.iter().step_by(2).map(|p| p.id).collect();
+    let asked: Vec<EventId> = ids.iter().rev().copied().chain([unknown, ids[0]]).collect();
+    let found = harness.read(|conn| ReplaySpec::default().of_events(conn, 1, &asked));
+    let (spec, missing) = found;
+    assert_eq!(missing, [unknown]);
+    let tenant = harness.tenant();
+    let replay = spec
+        .start(harness.engine().publisher(), &harness.writer, &tenant, 20)
+        .await
+        .unwrap();
+    assert_eq!(replay.expected, 75);
+    endpoint.wait_for(20, PATIENCE).await;
+    harness.restart(vec![]).await;
+    let state = || {
+        harness
+            .read(|conn| Replay::find(conn, 1, replay.id))
+            .unwrap()
+    };
+    assert!(
+        poll(|| state().state == ReplayState::Completed).await,
+        "{:?}",
+        state()
+    );
+    assert_eq!((state().queued, state().progress_percent), (75, 100));
+    harness.until(DELIVERED, 75).await;
+    let requests = endpoint.requests();
+    let arrived: HashSet<&str> = requests
+        .iter()
+        .filter_map(|r| r.header("webhook-id"))
+        .collect();
+    assert_eq!(
+        arrived,
+        ids.iter()
+            .map(ToString::to_string)
+            .collect::<HashSet<_>>()
+            .iter()
+            .map(String::as_str)
+            .collect()
+    );
+}
+
 async fn a_replay_is_cancelled_and_previewed(backend: Backend) {
     let endpoint = ScriptedEndpoint::start().await;
     let harness = Harness::start(backend, vec![]).await;
@@ -297,9 +345,9 @@ async fn a_receiver_reconciles_while_others_write(backend: Backend) {
     let (mut seen, mut cursor): (Vec<EventId>, Option<ReconcileCursor>) = (Vec::new(), None);
     let mut look = |seen: &mut Vec<EventId>| {
         let key = made.row_key();
-        let found =
-            harness.read(|conn| Reconciled::page(conn, publisher, 1, key, cursor.as_ref(), 7));
-        seen.extend(found.events.iter().map(|(id, _)| *id));
+        let found = harness
+            .read(|conn| Reconciled::page(conn, publisher, 1, Some(key), cursor.as_ref(), 7));
+        seen.extend(found.events.iter().map(|event| event.id));
         cursor = Some(ReconcileCursor::parse(&found.next.to_string(), publisher).unwrap());
     };
     let writing = async {
@@ -326,6 +374,13 @@ async fn a_receiver_reconciles_while_others_write(backend: Backend) {
     assert!(poll(all).await);
     assert_eq!(seen.len(), 400, "each once");
     assert_eq!(seen.into_iter().collect::<HashSet<_>>(), written);
+    let all = || harness.read(|conn| Reconciled::page(conn, publisher, 1, None, None, 1_000));
+    assert!(
+        poll(|| all().events.len() == 400).await,
+        "everything published"
+    );
+    let other = harness.read(|conn| Reconciled::page(conn, publisher, 2, None, None, 1_000));
+    assert!(other.events.is_empty());
     for text in ["", "1.2", "0.0.0", "x.-1.0"] {
         assert!(ReconcileCursor::parse(text, publisher).is_err(), "{text}");
     }

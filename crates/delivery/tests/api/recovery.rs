@@ -26,6 +26,7 @@ crate::on_both_databases!(
     a_node_taken_for_dead_starts_anew,
     an_outcome_waits_for_the_database,
     a_panic_costs_an_attempt_and_nothing_else,
+    a_clock_that_is_set_back_delays_nothing,
 );
 
 /// Three events in the table, held by the process `owner`; the engine is stopped.
@@ -62,6 +63,31 @@ async fn a_dead_run_of_this_node_is_taken_over_at_once(backend: Backend) {
         "{rows:?}"
     );
     assert_eq!(endpoint.requests().len(), 3);
+}
+
+/// Before a start, and while the engine runs.
+async fn a_clock_that_is_set_back_delays_nothing(backend: Backend) {
+    const STEP_MS: i64 = 3_600_000;
+    let endpoint = ScriptedEndpoint::start().await;
+    let mut harness = held_by(backend, 77, endpoint.url()).await;
+    let set_back = |harness: &Harness| {
+        harness.execute(format!(
+            "UPDATE deliveries SET state = 1, finished_at_ms = NULL, owner = NULL, due_at_ms = {}",
+            SystemClock.now_ms() + STEP_MS
+        ));
+        let later = SystemClock.now_ms() + STEP_MS;
+        harness.execute(format!(
+            "UPDATE meta SET value = '{later}' WHERE name = 'clock_ms'"
+        ))
+    };
+    assert_eq!(set_back(&harness), 1);
+    harness
+        .restart(vec![subscription("shop", endpoint.url())])
+        .await;
+    harness.until(DELIVERED, 3).await;
+    set_back(&harness);
+    harness.until(DELIVERED, 3).await;
+    assert_eq!(endpoint.requests().len(), 6);
 }
 
 async fn a_dead_node_is_taken_over_after_its_lease(backend: Backend) {

@@ -13,6 +13,7 @@ crate::on_both_databases!(
     a_new_secret_signs_what_is_pending,
     a_paused_subscription_keeps_everything,
     a_deletion_by_another_node_reaches_memory,
+    what_is_under_way_ends_when_its_endpoint_goes,
     wrong_settings_are_refused_by_name,
 );
 
@@ -69,6 +70,67 @@ async fn a_paused_subscription_keeps_everything(backend: Backend) {
         .restart(vec![subscription("shop", endpoint.url())])
         .await;
     harness.until(DELIVERED, 1).await;
+}
+
+/// Deleted: everything pending is dead, whatever becomes of what is under way, which is on record all the same.
+/// Disabled: the rest waits, and nothing is sent.
+async fn what_is_under_way_ends_when_its_endpoint_goes(backend: Backend) {
+    for is_deleted in [true, false] {
+        let endpoint = GatedEndpoint::closed();
+        let mut harness = Harness::idle(backend, settings());
+        harness.settings.lease_seconds = 3;
+        harness.settings.attempts_in_flight_per_endpoint_max = 2;
+        harness.restart(vec![]).await;
+        let in_order =
+            |f: &mut delivery::SubscriptionFields| f.ordering = delivery::Ordering::Subject;
+        let made = harness
+            .subscribe(&endpoint.url(), in_order)
+            .await
+            .subscription;
+        for n in 0..6 {
+            let data = format!(r#"{{"n":{n},"note_id":{}}}"#, n % 2);
+            harness.publish("note.made", &data).await;
+        }
+        assert!(
+            poll(|| endpoint.arrived() == 2).await,
+            "a head of each subject"
+        );
+        let (subscriptions, tenant) = (harness.engine().subscriptions(), harness.tenant());
+        if is_deleted {
+            subscriptions.delete(&tenant, made.id).await.unwrap();
+        } else {
+            let pause = |f: &mut delivery::SubscriptionFields| f.is_active = false;
+            subscriptions
+                .update(&tenant, made.id, None, pause)
+                .await
+                .unwrap();
+        }
+        endpoint.open_gate();
+        let ended = || {
+            let rows = harness.deliveries();
+            rows.iter().all(|row| row.owner.is_none())
+                && rows
+                    .iter()
+                    .take(2)
+                    .all(|row| harness.attempts(row.id).len() == 1)
+        };
+        assert!(poll(ended).await, "{:?}", harness.deliveries());
+        let (delivered, dead, waiting) = if is_deleted { (0, 6, 0) } else { (2, 0, 4) };
+        assert_eq!(
+            [DELIVERED, DEAD, PENDING].map(|state| harness.count(state)),
+            [delivered, dead, waiting]
+        );
+        assert_eq!(endpoint.arrived(), 2);
+        if !is_deleted {
+            let resume = |f: &mut delivery::SubscriptionFields| f.is_active = true;
+            subscriptions
+                .update(&tenant, made.id, None, resume)
+                .await
+                .unwrap();
+            harness.until(DELIVERED, 6).await;
+            assert_eq!(endpoint.arrived(), 6);
+        }
+    }
 }
 
 async fn a_deletion_by_another_node_reaches_memory(backend: Backend) {

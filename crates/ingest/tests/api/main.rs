@@ -17,6 +17,7 @@ mod keys;
 mod lists;
 mod metrics;
 mod monitoring;
+mod outages;
 mod pictures;
 mod platform;
 mod platform_refusals;

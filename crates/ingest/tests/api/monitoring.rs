@@ -78,6 +78,16 @@ async fn the_description_is_as_checked_in() {
     let served = ingest.ok("/openapi.json").await;
     assert_eq!(served, serde_json::from_str::<Json>(&checked_in).unwrap());
     let page = ingest.request(Method::GET, "/docs").send().await.unwrap();
-    assert!(page.text().await.unwrap().contains("POST /ingest"));
+    let policy = page.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"));
+    let page = page.text().await.unwrap();
+    for file in ["swagger-ui.css", "swagger-ui-bundle.js", "start.js"] {
+        assert!(page.contains(file), "{page}");
+        let loaded = ingest.request(Method::GET, &format!("/docs/{file}"));
+        let loaded = loaded.send().await.unwrap();
+        assert_eq!(loaded.status(), 200);
+        assert_eq!(loaded.headers()["x-content-type-options"], "nosniff");
+    }
+    assert_eq!(ingest.get("/docs/index.html").await.0, 404);
     ingest.stop().await;
 }

@@ -49,7 +49,40 @@ async fn events_are_published(temp: TempDb) {
         (&json!(2), &json!(2))
     );
     logged(&ingest, &first, &data).await;
+    keys_of_a_batch(&ingest).await;
     ingest.stop().await;
+}
+
+/// A batch under a key, in which an event has a key of its own twice, is published once, also when it comes again.
+async fn keys_of_a_batch(ingest: &TestIngest) {
+    let event = |n: u32, key: Json| json!({"type": "stock.counted", "data": {"id": n}, "idempotency_key": key});
+    let batch = json!({"events": [event(1, Json::Null), event(2, json!("own")), event(2, json!("own")), event(3, json!("own"))]});
+    let mut ids = Vec::new();
+    for repeated in [false, true] {
+        let request = ingest.request(Method::POST, &format!("{BASE}/events/batch"));
+        let request = request.header("idempotency-key", "batch-1").json(&batch);
+        let (status, answer) = answer(request).await;
+        let items = answer["items"].as_array().unwrap();
+        assert_eq!(
+            (status, items[0]["repeated"].as_bool()),
+            (207, Some(repeated)),
+            "{answer}"
+        );
+        assert_eq!(items[1]["id"], items[2]["id"]);
+        assert_eq!(items[2]["repeated"], true);
+        assert_eq!(items[3]["status"], 409);
+        ids.push((items[0]["id"].clone(), items[1]["id"].clone()));
+    }
+    assert_eq!(ids[0], ids[1]);
+    let log = ingest
+        .ok(&format!("{BASE}/event-log?type=stock.counted"))
+        .await;
+    assert_eq!(log["total"], 2);
+    let many = json!({"events": vec![json!({}); 1_001]});
+    let many = ingest
+        .call(Method::POST, &format!("{BASE}/events/batch"), many)
+        .await;
+    assert_problem(&many, 422, "invalid_field", "batch_events_max");
 }
 
 /// What was sent, what is on record of it, and what a filter says of that.

@@ -136,30 +136,88 @@ async fn everything_is_reconciled(temp: TempDb) {
     }
     assert_eq!(found, ids);
     assert!(pages >= 3);
-    let end = ingest
-        .ok(&format!(
-            "{BASE}/reconcile?since={cursor}&subscription=shop"
-        ))
-        .await;
+    let end = ingest.ok(&format!("{BASE}/reconcile?since={cursor}")).await;
     assert_eq!(
         (&end["items"], &end["complete"]),
         (&json!([]), &json!(true))
     );
+    only_what_is_owed(&ingest, &ids).await;
     replayed(&ingest, &ids).await;
     ingest.stop().await;
 }
 
-/// By id, what is missed comes again at once; by time, as a job.
+/// Without a subscription everything published; with one, what it is owed.
+async fn only_what_is_owed(ingest: &TestIngest, ids: &[Json]) {
+    let hook = ingest.subscribe("/other", &["stock.*"]).await;
+    for (query, expected) in [
+        (String::new(), ids),
+        ("&subscription=shop".to_owned(), ids),
+        (format!("&subscription={}", text(&hook["id"])), &[]),
+    ] {
+        let page = ingest
+            .ok(&format!("{BASE}/reconcile?limit=100{query}"))
+            .await;
+        let found: Vec<&Json> = page["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|i| &i["id"])
+            .collect();
+        assert_eq!(found, expected.iter().collect::<Vec<_>>(), "{query}");
+    }
+    let nobody = ingest
+        .get(&format!("{BASE}/reconcile?subscription=nobody"))
+        .await;
+    assert_eq!(nobody.0, 404);
+}
+
+/// By their ids or by time, as a job.
 async fn replayed(ingest: &TestIngest, ids: &[Json]) {
     let missed = json!({"event_ids": [ids[1], "evt_01JAQ5Z8F3V6T2K9M4N7P1R0SX"]});
     let again = ingest
         .expect(Method::POST, &format!("{BASE}/replays"), missed, 202)
         .await;
     assert_eq!(
-        (&again["queued"], again["missing"].as_array().unwrap().len()),
+        (
+            &again["expected"],
+            again["missing"].as_array().unwrap().len()
+        ),
         (&json!(1), 1)
     );
-    ingest.endpoint.wait_for(6, PATIENCE).await;
+    let sent = ingest.endpoint.wait_for(6, PATIENCE).await;
+    assert_eq!(sent[5].header("webhook-id"), ids[1].as_str());
+    let began = Instant::now();
+    let by_ids = format!("{BASE}/replays/{}", text(&again["id"]));
+    while ingest.ok(&by_ids).await["state"] != "completed" {
+        assert!(began.elapsed() < PATIENCE);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let by_ids = ingest.ok(&by_ids).await;
+    assert_eq!(
+        (
+            &by_ids["queued"],
+            &by_ids["events"],
+            &by_ids["since"],
+            &by_ids["progress_percent"]
+        ),
+        (&json!(1), &json!(1), &Json::Null, &json!(100))
+    );
+    let nothing = json!({"event_ids": ["evt_01JAQ5Z8F3V6T2K9M4N7P1R0SX", "x"]});
+    let nothing = ingest
+        .expect(Method::POST, &format!("{BASE}/replays"), nothing, 202)
+        .await;
+    assert_eq!(
+        (
+            &nothing["expected"],
+            nothing["missing"].as_array().unwrap().len()
+        ),
+        (&json!(0), 2)
+    );
+    let many = json!({"event_ids": vec![&ids[0]; 1_001]});
+    let many = ingest
+        .call(Method::POST, &format!("{BASE}/replays"), many)
+        .await;
+    assert_problem(&many, 422, "invalid_field", "replay_event_ids_max");
     let preview = json!({"since": "2025-01-01", "preview": true});
     let preview = ingest
         .expect(Method::POST, &format!("{BASE}/replays"), preview, 200)
@@ -182,7 +240,7 @@ async fn replayed(ingest: &TestIngest, ids: &[Json]) {
         .call(Method::POST, &format!("{at}/cancel"), Json::Null)
         .await;
     assert_problem(&over, 409, "conflict", "over");
-    assert_eq!(ingest.ok(&format!("{BASE}/replays")).await["total"], 1);
+    assert_eq!(ingest.ok(&format!("{BASE}/replays")).await["total"], 3);
 }
 
 #[tokio::test]

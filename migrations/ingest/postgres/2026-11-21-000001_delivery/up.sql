@@ -40,9 +40,12 @@ CREATE TABLE events (
     -- The publisher's own bytes, never serialised again.
     data BYTEA NOT NULL,
     metadata BYTEA,
-    render_version SMALLINT NOT NULL CHECK (render_version > 0)
+    render_version SMALLINT NOT NULL CHECK (render_version > 0),
+    -- The transaction that made it: the order in which readers may rely on having seen everything.
+    xact BIGINT NOT NULL DEFAULT (pg_current_xact_id()::text::bigint)
 );
 CREATE INDEX events_by_tenant ON events (tenant_id, id);
+CREATE INDEX events_committed ON events (tenant_id, xact, id);
 
 -- Raised by every change of a subscription or its secrets, so that caches know when to look again.
 CREATE TABLE subscriptions_version (

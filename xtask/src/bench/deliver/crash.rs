@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use super::publish::Refused;
-use super::{Arguments, Scene, WARM_UP, usize_of};
+use super::{Arguments, IN_FLIGHT, Scene, WARM_UP, usize_of};
 
 const RATE: u32 = 400;
 const CONNECTIONS: usize = 16;
@@ -23,7 +23,7 @@ pub(super) fn events(arguments: &Arguments) -> usize {
 
 /// How many accepted events were lost.
 pub(super) fn run(mut scene: Scene, arguments: &Arguments) -> Result<usize, String> {
-    scene.warm_up()?;
+    scene.warm_up(IN_FLIGHT)?;
     let events = WARM_UP..events(arguments);
     let (stop, refused) = (AtomicBool::new(false), Refused::default());
     let mut resumed = Vec::new();
@@ -65,7 +65,7 @@ pub(super) fn run(mut scene: Scene, arguments: &Arguments) -> Result<usize, Stri
         tally.accepted,
         tally.lost,
         tally.repeated,
-        16,
+        IN_FLIGHT,
         refused.unanswered.load(Relaxed) + refused.answered.load(Relaxed),
         longest.as_secs_f64()
     );

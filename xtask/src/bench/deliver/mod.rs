@@ -4,10 +4,10 @@
 
 mod board;
 mod crash;
-mod http;
+
 mod neighbours;
 mod publish;
-mod service;
+
 mod sink;
 
 use std::io::Write;
@@ -21,12 +21,14 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 
 use crate::postgres::Postgres;
+use crate::service_process::{Service, Spent};
 use board::Board;
 use publish::{Load, Refused};
-use service::Service;
 use sink::Sink;
 
 const EVENT_TYPE: &str = "bench.note";
+/// What an endpoint has under way that says nothing else.
+const IN_FLIGHT: u32 = 16;
 /// Events before a measurement, so that connections are open.
 const WARM_UP: usize = 500;
 /// Time for what was accepted to arrive.
@@ -49,6 +51,10 @@ pub(crate) struct Arguments {
     /// Connections of the publisher
     #[arg(long, default_value_t = 64)]
     connections: usize,
+    /// Attempts under way to the endpoint at once, when events are published as fast as it goes. Each is held until its
+    /// outcome has been committed, so this and the time of a commit bound what one endpoint gets; 16 otherwise
+    #[arg(long, default_value_t = 64)]
+    in_flight: u32,
     /// Events a second of the runs at a rate
     #[arg(long, value_delimiter = ',', default_values_t = [475, 1_000, 5_000])]
     rates: Vec<u32>,
@@ -220,9 +226,9 @@ impl Scene {
         Ok(())
     }
 
-    fn warm_up(&self) -> Result<(), String> {
-        self.service
-            .subscribe("", &self.sink.url("/note"), EVENT_TYPE)?;
+    fn warm_up(&self, in_flight: u32) -> Result<(), String> {
+        let url = self.sink.url("/note");
+        self.service.subscribe("", &url, EVENT_TYPE, in_flight)?;
         self.publish(0..WARM_UP, 16, 0.0)?;
         self.settle(0..WARM_UP)
     }
@@ -230,7 +236,7 @@ impl Scene {
 
 /// As many as go through.
 fn flat_out(scene: &Scene, arguments: &Arguments) -> Result<(), String> {
-    scene.warm_up()?;
+    scene.warm_up(arguments.in_flight)?;
     let events = WARM_UP..WARM_UP + arguments.events;
     let (before, bytes) = (scene.service.spent(), scene.service.database_bytes());
     let began = Instant::now();
@@ -241,10 +247,11 @@ fn flat_out(scene: &Scene, arguments: &Arguments) -> Result<(), String> {
     std::thread::sleep(WRITING);
     let count = events.len() as f64;
     println!(
-        "{}: {} events from {} connections: accepted {:.0}/s, delivered {:.0}/s",
+        "{}: {} events from {} connections, {} attempts at once: accepted {:.0}/s, delivered {:.0}/s",
         scene.label,
         events.len(),
         arguments.connections,
+        arguments.in_flight,
         count / accepted_s,
         count / delivered_s
     );
@@ -259,7 +266,7 @@ fn flat_out(scene: &Scene, arguments: &Arguments) -> Result<(), String> {
 
 /// So many a second.
 fn at_rate(scene: &Scene, arguments: &Arguments, rate: u32) -> Result<(), String> {
-    scene.warm_up()?;
+    scene.warm_up(IN_FLIGHT)?;
     let events = WARM_UP..WARM_UP + usize_of(rate * arguments.seconds);
     let before = scene.service.spent();
     scene.publish(events.clone(), arguments.connections, f64::from(rate))?;
@@ -281,7 +288,7 @@ fn print_waits(scene: &Scene, events: &Range<usize>) {
     }
 }
 
-fn print_spent(scene: &Scene, before: service::Spent, events: f64) {
+fn print_spent(scene: &Scene, before: Spent, events: f64) {
     let spent = scene.service.spent();
     println!(
         "  {:.3} CPU s per 1,000 with the database, at most {:.0} MiB in the service",

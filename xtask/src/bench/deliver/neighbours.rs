@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use super::publish::Refused;
-use super::{Arguments, EVENT_TYPE, Scene, WARM_UP, usize_of};
+use super::{Arguments, EVENT_TYPE, IN_FLIGHT, Scene, WARM_UP, usize_of};
 
 /// Events a second to the healthy endpoint; beside a slow one, which gets as many.
 const RATE: u32 = 150;
@@ -24,14 +24,14 @@ pub(super) fn events(arguments: &Arguments) -> usize {
 }
 
 pub(super) fn slow(scene: &Scene, arguments: &Arguments) -> Result<(), String> {
-    scene.warm_up()?;
+    scene.warm_up(IN_FLIGHT)?;
     let each = usize_of(RATE * arguments.seconds);
     let quiet = WARM_UP..WARM_UP + each;
     scene.publish(quiet.clone(), CONNECTIONS, f64::from(RATE))?;
     scene.settle(quiet.clone())?;
     scene
         .service
-        .subscribe("", &scene.sink.url(SLOW), SLOW_TYPE)?;
+        .subscribe("", &scene.sink.url(SLOW), SLOW_TYPE, IN_FLIGHT)?;
     let beside = quiet.end..quiet.end + each;
     let to_slow = beside.end..beside.end + each;
     let (stop, refused) = (AtomicBool::new(false), Refused::default());
@@ -97,9 +97,10 @@ pub(super) fn flood(scene: &Scene, arguments: &Arguments) -> Result<(), String> 
 fn subscribe_soon(scene: &Scene, key: &str) -> Result<(), String> {
     let deadline = Instant::now() + KEY_TIME_MAX;
     loop {
-        let subscribed = scene
-            .service
-            .subscribe(key, &scene.sink.url("/note"), EVENT_TYPE);
+        let subscribed =
+            scene
+                .service
+                .subscribe(key, &scene.sink.url("/note"), EVENT_TYPE, IN_FLIGHT);
         match subscribed {
             Err(cause) if cause.contains(" 401 ") && Instant::now() < deadline => {
                 std::thread::sleep(Duration::from_millis(100));

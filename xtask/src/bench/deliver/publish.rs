@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use super::board::Board;
-use super::http::Client;
+use crate::wire::Client;
 
 /// What an event's data is made up to.
 const DATA_BYTES: usize = 970;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::board::Board;
-use super::http::Wire;
+use crate::wire::Wire;
 
 /// Where events are noted. The path of a subscription is a script: `/note` answers 200 and notes the event on the board;
 /// `/slow/5000` answers 200 after so many milliseconds; `/fail/30` answers 503 to so many in a hundred.
@@ -81,8 +81,8 @@ fn number_of(body: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::http::Client;
     use super::*;
+    use crate::wire::Client;
 
     #[test]
     fn a_path_is_a_script() {

@@ -18,8 +18,6 @@ use service::{Code, Json, Problem};
 use super::shared::{fielded, of_refusable, plain, tenant_of, time};
 use crate::service_state::ServiceState;
 
-/// Most events of one batch; the body's own limit holds beside it.
-const BATCH_EVENTS_MAX: usize = 1_000;
 const KEY_HEADER: &str = "idempotency-key";
 
 type State = Data<Arc<ServiceState>>;
@@ -36,6 +34,8 @@ pub(crate) struct EventInput {
     timestamp: Option<String>,
     metadata: Option<Box<RawValue>>,
     id: Option<String>,
+    /// As the header `Idempotency-Key`, for one event of a batch.
+    idempotency_key: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -115,27 +115,38 @@ async fn publish(
     request: &HttpRequest,
     input: EventInput,
 ) -> Result<Accepted, Problem> {
-    let key = request.headers().get(KEY_HEADER);
-    let key = key.map(|key| String::from_utf8_lossy(key.as_bytes()).into_owned());
-    let request = input.request(state, caller, key)?;
+    let mut input = input;
+    let own = input.idempotency_key.take();
+    let request = input.request(state, caller, key_of(request).or(own))?;
     let accepted = state.events.publisher.accept(request).await;
     accepted.map_err(|error| of_refusable(error, refused))
+}
+
+fn key_of(request: &HttpRequest) -> Option<String> {
+    let key = request.headers().get(KEY_HEADER)?;
+    Some(String::from_utf8_lossy(key.as_bytes()).into_owned())
 }
 
 /// `POST /events/batch`: each accepted or refused by itself, answered in order with 207.
 pub(crate) async fn batch(
     state: State,
     caller: Caller,
+    request: HttpRequest,
     Json(batch): Json<Batch>,
 ) -> Result<HttpResponse, Problem> {
-    if !(1..=BATCH_EVENTS_MAX).contains(&batch.events.len()) {
-        let message = format!("give 1 to {BATCH_EVENTS_MAX} events");
+    let max = state.delivery.batch_events_max;
+    if !(1..=max).contains(&batch.events.len()) {
+        let message = format!("give 1 to {max} events (ingest.delivery.batch_events_max)");
         return Err(Problem::invalid_field("events", message));
     }
-    let inputs = batch.events.iter().map(|text| {
-        let input: EventInput = serde_json::from_str(text.get())
+    let key = key_of(&request);
+    let inputs = batch.events.iter().enumerate().map(|(place, text)| {
+        let mut input: EventInput = serde_json::from_str(text.get())
             .map_err(|cause| Problem::invalid_field("events", cause.to_string()))?;
-        input.request(&state, &caller, None)
+        let own = input.idempotency_key.take();
+        // The request's key stands for each of its events at its place.
+        let key = own.or_else(|| key.as_ref().map(|key| format!("{key}/{place}")));
+        input.request(&state, &caller, key)
     });
     let inputs: Vec<Result<PublishRequest, Problem>> = inputs.collect();
     let requests = inputs

@@ -1,5 +1,5 @@
-//! `GET /reconcile`: everything that a subscription is owed, in the order in which it was committed, so that a receiver
-//! can prove that it has all of it.
+//! `GET /reconcile`: everything that a subscription is owed, or that the tenant has published, in the order in which it
+//! was committed, so that a receiver can prove that it has all of it.
 
 use std::sync::Arc;
 
@@ -7,8 +7,8 @@ use access::{Caller, of_read};
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use contract::format_ms;
-use db::{Conn, DbError};
-use delivery::{LoggedEvent, Page, ReconcileCursor, Reconciled, Subscription};
+use db::Conn;
+use delivery::{Page, ReconcileCursor, Reconciled, ReconciledEvent, Subscription};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use service::{Problem, Query};
@@ -23,7 +23,7 @@ type State = Data<Arc<ServiceState>>;
 pub(crate) struct ReconcileQuery {
     /// A cursor of an earlier answer; none begins anew.
     since: Option<String>,
-    /// Its id, or its name in the configuration; not needed when the tenant has only one.
+    /// Its id, or its name in the configuration; without one everything that the tenant has published.
     #[serde(alias = "subscription_id")]
     subscription: Option<String>,
     limit: Option<u32>,
@@ -42,59 +42,49 @@ pub(crate) async fn reconcile(
     let cursor = cursor
         .transpose()
         .map_err(|cause| Problem::invalid_field("since", cause.to_string()))?;
-    let subscription = wanted(&state, &caller, query.subscription.as_deref()).await?;
-    let (tenant_id, key) = (caller.tenant_id, subscription.row_key());
-    let read = move |conn: &mut Conn| {
-        let reconciled =
-            Reconciled::page(conn, &publisher, tenant_id, key, cursor.as_ref(), limit)?;
-        let events = reconciled.events.iter();
-        let items = events.map(|(id, event_type)| {
-            let logged = LoggedEvent::find(conn, &publisher, tenant_id, *id)?;
-            let event = logged.map(|logged| logged.event);
-            Ok(json!({
-                "id": id.to_string(),
-                "type": event_type,
-                "subject": event.as_ref().map(|event| &event.subject),
-                "sequence": event.as_ref().map(|event| event.sequence),
-                "timestamp": event.as_ref().map(|event| format_ms(event.timestamp_ms)),
-            }))
-        });
-        let items: Vec<Value> = items.collect::<Result<_, DbError>>()?;
-        Ok::<_, DbError>((items, reconciled))
+    let subscription = match &query.subscription {
+        Some(named) => Some(wanted(&state, &caller, named).await?),
+        None => None,
     };
-    let (items, reconciled) = state.database.reads().run(read).await.map_err(of_read)?;
+    let (tenant_id, key) = (
+        caller.tenant_id,
+        subscription.as_ref().map(Subscription::row_key),
+    );
+    let read = move |conn: &mut Conn| {
+        Reconciled::page(conn, &publisher, tenant_id, key, cursor.as_ref(), limit)
+    };
+    let reconciled = state.database.reads().run(read).await.map_err(of_read)?;
+    let items: Vec<Value> = reconciled.events.iter().map(item).collect();
     Ok(HttpResponse::Ok().json(json!({
-        "subscription": subscription.id,
+        "subscription": subscription.map(|subscription| subscription.id),
         "items": items,
         "next_cursor": reconciled.next.to_string(),
         "complete": !reconciled.more,
     })))
 }
 
-/// The subscription asked for, or the only one.
-async fn wanted(
-    state: &State,
-    caller: &Caller,
-    named: Option<&str>,
-) -> Result<Subscription, Problem> {
-    if let Some(id) = named.filter(|text| uuid::Uuid::parse_str(text).is_ok()) {
-        return find_subscription(state, caller, id).await;
+fn item(event: &ReconciledEvent) -> Value {
+    json!({
+        "id": event.id.to_string(),
+        "type": event.event_type,
+        "subject": event.subject,
+        "sequence": event.sequence,
+        "timestamp": format_ms(event.timestamp_ms),
+    })
+}
+
+/// The subscription of this id, or of this name in the configuration.
+async fn wanted(state: &State, caller: &Caller, named: &str) -> Result<Subscription, Problem> {
+    if uuid::Uuid::parse_str(named).is_ok() {
+        return find_subscription(state, caller, named).await;
     }
     let (subscriptions, tenant_id) = (state.subscriptions.clone(), caller.tenant_id);
     let read = move |conn: &mut Conn| {
         subscriptions.list(conn, tenant_id, None, Page::first(Page::LIMIT_MAX))
     };
     let found = state.database.reads().run(read).await.map_err(of_read)?;
-    let mut fitting = found
-        .items
-        .into_iter()
-        .filter(|one| named.is_none() || one.config_name.as_deref() == named);
-    match (fitting.next(), fitting.next()) {
-        (Some(only), None) => Ok(only),
-        (None, _) => Err(no_subscription(named.unwrap_or("of this tenant"))),
-        (Some(_), Some(_)) => Err(Problem::invalid_field(
-            "subscription",
-            "missing: there are several, so give the id of one",
-        )),
-    }
+    let mut found = found.items.into_iter();
+    found
+        .find(|one| one.config_name.as_deref() == Some(named))
+        .ok_or_else(|| no_subscription(named))
 }

@@ -1,4 +1,4 @@
-//! `/replays`: events of the past sent again, as a job; or a few of them by their ids, at once.
+//! `/replays`: events of the past sent again, by time or by their ids, as a job.
 
 use std::sync::Arc;
 
@@ -7,22 +7,20 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use contract::{DeliveryId, EventId, format_ms};
 use db::Conn;
-use delivery::{Delivery, DeliveryFilter, Page, Replay, ReplayRefusal, ReplaySpec, ReplayState};
+use delivery::{Replay, ReplayRefusal, ReplaySpec, ReplayState};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use service::{Json, Problem, Query};
 
 use super::shared::{
-    at, fielded, find_subscription, list_query, listed, no_subscription, of_refusable,
-    subscription_id, tenant_of, time,
+    at, fielded, list_query, listed, no_subscription, of_refusable, subscription_id, tenant_of,
+    time,
 };
 use crate::service_state::ServiceState;
 
 type State = Data<Arc<ServiceState>>;
 
 const RATE_USUAL: u32 = 100;
-/// Most events that are sent again by their ids in one call.
-const EVENT_IDS_MAX: usize = 1_000;
 /// States as jobs keep them.
 const STATES: [(&str, i16); 3] = [("pending", 1), ("delivered", 2), ("dead", 3)];
 
@@ -51,21 +49,60 @@ pub(crate) async fn create(
     caller: Caller,
     Json(input): Json<ReplayInput>,
 ) -> Result<HttpResponse, Problem> {
-    if !input.event_ids.is_empty() {
-        return by_ids(&state, &caller, &input).await;
-    }
     let (preview, rate) = (input.preview, input.rate_per_second.unwrap_or(RATE_USUAL));
-    let spec = input.spec()?;
+    let (spec, missing) = match input.event_ids.is_empty() {
+        true => (input.spec()?, Vec::new()),
+        false => by_ids(&state, &caller, input).await?,
+    };
     if preview {
         let tenant_id = caller.tenant_id;
         let read = move |conn: &mut Conn| spec.preview(conn, tenant_id);
         let expected = state.database.reads().run(read).await.map_err(of_read)?;
-        return Ok(HttpResponse::Ok().json(json!({ "preview": true, "expected": expected })));
+        let answer = json!({ "preview": true, "expected": expected, "missing": missing });
+        return Ok(HttpResponse::Ok().json(answer));
     }
     let (publisher, tenant) = (&state.events.publisher, tenant_of(&caller));
     let started = spec.start(publisher, &state.writer, &tenant, rate).await;
     let started = started.map_err(|error| of_refusable(error, refused))?;
-    Ok(HttpResponse::Accepted().json(answer(&started)))
+    let mut answer = answer(&started);
+    if let Value::Object(answer) = &mut answer {
+        answer.insert("missing".to_owned(), json!(missing));
+    }
+    Ok(HttpResponse::Accepted().json(answer))
+}
+
+/// Only these events: what a receiver misses is known by its ids. Answers also which there are not.
+async fn by_ids(
+    state: &State,
+    caller: &Caller,
+    input: ReplayInput,
+) -> Result<(ReplaySpec, Vec<String>), Problem> {
+    let max = state.delivery.replay_event_ids_max;
+    if input.event_ids.len() > max || input.since.is_some() || input.until.is_some() {
+        let message = format!(
+            "at most {max} (ingest.delivery.replay_event_ids_max), and without since and until"
+        );
+        return Err(Problem::invalid_field("event_ids", message));
+    }
+    let (mut ids, mut unknown) = (Vec::with_capacity(input.event_ids.len()), Vec::new());
+    for text in &input.event_ids {
+        match EventId::parse(text) {
+            Ok(id) => ids.push(id),
+            Err(_no_id) => unknown.push(text.chars().take(64).collect()),
+        }
+    }
+    // In the order of their ids, whatever the time.
+    let always = Some(format_ms(0));
+    let spec = ReplayInput {
+        since: always,
+        ..input
+    }
+    .spec()?;
+    let tenant_id = caller.tenant_id;
+    let read = move |conn: &mut Conn| spec.of_events(conn, tenant_id, &ids);
+    let (spec, missing) = state.database.reads().run(read).await.map_err(of_read)?;
+    unknown.extend(missing.iter().map(ToString::to_string));
+    Ok((spec, unknown))
 }
 
 impl ReplayInput {
@@ -91,77 +128,9 @@ impl ReplayInput {
             subscription: subscription.transpose()?,
             types: self.types,
             states: self.states.iter().map(state).collect::<Result<_, _>>()?,
+            events: None,
         })
     }
-}
-
-/// Sends the deliveries of these events again, now: what a receiver misses is known by its ids.
-async fn by_ids(
-    state: &State,
-    caller: &Caller,
-    input: &ReplayInput,
-) -> Result<HttpResponse, Problem> {
-    let ids = &input.event_ids;
-    if ids.len() > EVENT_IDS_MAX || input.since.is_some() || input.until.is_some() {
-        let message = format!("at most {EVENT_IDS_MAX}, and without since and until");
-        return Err(Problem::invalid_field("event_ids", message));
-    }
-    let subscription = match &input.subscription {
-        None => None,
-        Some(id) => Some(find_subscription(state, caller, id).await?.row_key()),
-    };
-    let (publisher, tenant) = (&state.events.publisher, tenant_of(caller));
-    let (mut queued, mut missing) = (0, Vec::new());
-    for text in ids {
-        let deliveries = match EventId::parse(text) {
-            Ok(id) => deliveries_of(state, caller, id, subscription).await?,
-            Err(_no_id) => Vec::new(),
-        };
-        if deliveries.is_empty() {
-            missing.push(text);
-        }
-        for id in deliveries {
-            // What is under way is on its way anyway; what is disabled is told by its subscription.
-            let again = Delivery::redeliver(publisher, &state.writer, &tenant, id).await;
-            match again {
-                Ok(()) => queued += 1,
-                Err(db::WriteError::Refused(_)) => {}
-                Err(error) => {
-                    return Err(of_refusable(error, |refusal| {
-                        Problem::conflict(refusal.to_string())
-                    }));
-                }
-            }
-        }
-    }
-    Ok(HttpResponse::Accepted().json(json!({
-        "id": null,
-        "state": "completed",
-        "expected": ids.len(),
-        "queued": queued,
-        "missing": missing,
-    })))
-}
-
-async fn deliveries_of(
-    state: &State,
-    caller: &Caller,
-    event_id: EventId,
-    subscription: Option<i64>,
-) -> Result<Vec<DeliveryId>, Problem> {
-    let filter = DeliveryFilter {
-        event_id: Some(event_id),
-        subscription,
-        ..DeliveryFilter::default()
-    };
-    let (page, tenant_id) = (Page::first(Page::LIMIT_MAX), caller.tenant_id);
-    let read = move |conn: &mut Conn| filter.list(conn, tenant_id, page);
-    let found = state.database.reads().run(read).await.map_err(of_read)?;
-    Ok(found
-        .items
-        .into_iter()
-        .map(|delivery| delivery.id)
-        .collect())
 }
 
 list_query!(ListQuery {});
@@ -239,8 +208,9 @@ fn answer(replay: &Replay) -> Value {
         .filter(|(_, state)| spec.states.contains(state));
     json!({
         "id": shown(replay.id),
-        "since": format_ms(spec.since_ms),
+        "since": spec.events.is_none().then(|| format_ms(spec.since_ms)),
         "until": at(spec.until_ms),
+        "events": spec.events.as_ref().map(Vec::len),
         "subscription": spec.subscription,
         "types": spec.types,
         "states": states.map(|(name, _)| *name).collect::<Vec<_>>(),

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::http::Client;
 use crate::postgres::Postgres;
+use crate::wire::Client;
 
 const START_TIME_MAX: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -15,27 +15,27 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 const TICKS: f64 = 100.0;
 
 /// A service with its folder and its database.
-pub(super) struct Service {
+pub(crate) struct Service {
     program: PathBuf,
     folder: PathBuf,
     settings: Vec<String>,
     postgres: Option<Postgres>,
-    pub(super) address: SocketAddr,
+    pub(crate) address: SocketAddr,
     process: Child,
 }
 
 /// Time and memory that were spent.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Spent {
+pub(crate) struct Spent {
     /// Processor seconds, the database's included.
-    pub(super) cpu_s: f64,
+    pub(crate) cpu_s: f64,
     /// Most memory of the service, MiB.
-    pub(super) memory_mib: f64,
+    pub(crate) memory_mib: f64,
 }
 
 impl Service {
     /// `folder` is emptied. `postgres`: the database; else SQLite in the folder.
-    pub(super) fn start(
+    pub(crate) fn start(
         program: &Path,
         folder: &Path,
         postgres: Option<Postgres>,
@@ -69,14 +69,14 @@ impl Service {
     }
 
     /// `kill -9`, and at once a new process.
-    pub(super) fn crash(&mut self) -> Result<(), String> {
+    pub(crate) fn crash(&mut self) -> Result<(), String> {
         self.kill();
         self.process = spawn(&self.program, &self.folder, &self.settings)?;
         Ok(())
     }
 
     /// A key, made at the machine.
-    pub(super) fn key(&self, tenant: &str) -> Result<String, String> {
+    pub(crate) fn key(&self, tenant: &str) -> Result<String, String> {
         let made = command(&self.program, &self.folder, &self.settings)
             .args(["keys", "create", "--name=bench", "--scopes=admin"])
             .arg(format!("--tenant={tenant}"))
@@ -88,8 +88,16 @@ impl Service {
             .ok_or_else(|| format!("keys create made none: {said}"))
     }
 
-    pub(super) fn subscribe(&self, key: &str, url: &str, events: &str) -> Result<(), String> {
-        let body = format!(r#"{{"url":"{url}","events":["{events}"]}}"#);
+    /// `in_flight`: attempts under way at once.
+    pub(crate) fn subscribe(
+        &self,
+        key: &str,
+        url: &str,
+        events: &str,
+        in_flight: u32,
+    ) -> Result<(), String> {
+        let body =
+            format!(r#"{{"url":"{url}","events":["{events}"],"max_in_flight":{in_flight}}}"#);
         let mut client = Client::new(self.address, key);
         match client.ask("POST", "/api/v1/webhooks/subscriptions", &body) {
             Ok((201, _)) => Ok(()),
@@ -102,7 +110,7 @@ impl Service {
     }
 
     /// Since the process began.
-    pub(super) fn spent(&self) -> Spent {
+    pub(crate) fn spent(&self) -> Spent {
         let database = self.postgres.as_ref().map(Postgres::id);
         let roots = [Some(self.process.id()), database];
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()));
@@ -119,7 +127,7 @@ impl Service {
     }
 
     /// Size of the database, as the service says it.
-    pub(super) fn database_bytes(&self) -> Option<f64> {
+    pub(crate) fn database_bytes(&self) -> Option<f64> {
         let mut client = Client::new(self.address, "");
         let (_, metrics) = client.ask("GET", "/metrics", "").ok()?;
         let metrics = String::from_utf8(metrics).ok()?;

@@ -8,31 +8,33 @@ use std::net::{SocketAddr, TcpStream};
 const HEAD_BYTES_MAX: usize = 65_536;
 const BODY_BYTES_MAX: usize = 16 << 20;
 
-/// A request or an answer: its first line, and its body.
-pub(super) struct Message {
-    pub(super) first_line: String,
-    pub(super) body: Vec<u8>,
+/// A request or an answer.
+pub(crate) struct Message {
+    pub(crate) first_line: String,
+    /// First line and headers.
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 /// One end of a connection, with what has been read beyond the last message.
-pub(super) struct Wire {
+pub(crate) struct Wire {
     stream: TcpStream,
     rest: Vec<u8>,
 }
 
 impl Wire {
-    pub(super) fn new(stream: TcpStream) -> Result<Self> {
+    pub(crate) fn new(stream: TcpStream) -> Result<Self> {
         stream.set_nodelay(true)?;
         let rest = Vec::with_capacity(8_192);
         Ok(Self { stream, rest })
     }
 
-    pub(super) fn send(&mut self, bytes: &[u8]) -> Result<()> {
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<()> {
         self.stream.write_all(bytes)
     }
 
     /// The next message; `None` when the other end has closed.
-    pub(super) fn next(&mut self) -> Result<Option<Message>> {
+    pub(crate) fn next(&mut self) -> Result<Option<Message>> {
         let head = loop {
             if let Some(end) = self.rest.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
                 break end + 4;
@@ -55,6 +57,7 @@ impl Wire {
         let mut message = std::mem::replace(&mut self.rest, after);
         Ok(Some(Message {
             first_line: text.lines().next().unwrap_or_default().to_owned(),
+            head: text,
             body: message.split_off(head),
         }))
     }
@@ -82,7 +85,7 @@ fn content_length(head: &str) -> Result<usize> {
 }
 
 /// A client of one server, which connects when it must.
-pub(super) struct Client {
+pub(crate) struct Client {
     address: SocketAddr,
     key: String,
     wire: Option<Wire>,
@@ -90,7 +93,7 @@ pub(super) struct Client {
 
 impl Client {
     /// `key`: sent as bearer token; empty: none.
-    pub(super) fn new(address: SocketAddr, key: &str) -> Self {
+    pub(crate) fn new(address: SocketAddr, key: &str) -> Self {
         let key = match key {
             "" => String::new(),
             key => format!("authorization: Bearer {key}\r\n"),
@@ -100,7 +103,7 @@ impl Client {
     }
 
     /// The answer's status and body.
-    pub(super) fn ask(&mut self, method: &str, path: &str, body: &str) -> Result<(u16, Vec<u8>)> {
+    pub(crate) fn ask(&mut self, method: &str, path: &str, body: &str) -> Result<(u16, Vec<u8>)> {
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: {}\r\n{}content-type: application/json\r\n\
              content-length: {}\r\n\r\n{body}",
