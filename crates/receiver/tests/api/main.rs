@@ -8,7 +8,10 @@
 
 mod concurrency;
 mod harness;
+mod keys;
+mod monitoring;
 mod records;
 mod refusals;
 mod settings;
+mod sources;
 mod webhooks;

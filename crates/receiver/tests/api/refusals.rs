@@ -27,7 +27,7 @@ const CHANGED: [(&str, &str, &[u8]); 11] = [
 #[tokio::test]
 async fn every_refusal_has_its_code_and_writes_nothing() {
     let temp = TempDb::sqlite();
-    let shop = TestReceiver::start(&temp);
+    let shop = TestReceiver::start(&temp).await;
     let processed = event(FileEventKind::Processed, 2, &snapshot(5));
     let body = render(Profile::Standard, &processed, "endpoint").unwrap();
     let id = processed.id.to_string();
@@ -77,7 +77,7 @@ async fn every_refusal_has_its_code_and_writes_nothing() {
 #[tokio::test]
 async fn an_unknown_source_and_an_oversized_body_are_refused() {
     let temp = TempDb::sqlite();
-    let shop = TestReceiver::start(&temp);
+    let shop = TestReceiver::start(&temp).await;
     let processed = event(FileEventKind::Processed, 2, &snapshot(5));
     for source in ["nobody", "%00", "shop%2f.."] {
         let (status, problem) = shop.send_raw(source, headers(&[]), b"{}".to_vec()).await;
@@ -150,7 +150,7 @@ const ODD_BUT_FINE: &str = r#"{"type":"file.processed","timestamp":"0001-01-01",
 #[tokio::test]
 async fn signed_nonsense_is_a_4xx_and_what_can_be_named_is_kept_as_failed() {
     for temp in TempDb::both() {
-        let shop = TestReceiver::start(&temp);
+        let shop = TestReceiver::start(&temp).await;
         let send = async |id: String, body: &str| {
             let headers = sign(&id, now_s(), body.as_bytes());
             shop.send_raw("shop", headers, body.as_bytes().to_vec())
@@ -193,7 +193,7 @@ async fn signed_nonsense_is_a_4xx_and_what_can_be_named_is_kept_as_failed() {
 #[tokio::test]
 async fn a_receiver_that_cannot_write_asks_to_come_again() {
     let temp = TempDb::sqlite();
-    let shop = TestReceiver::start_with(&temp, &["receiver.database.queue_jobs_max=0"]);
+    let shop = TestReceiver::start_with(&temp, &["receiver.database.queue_jobs_max=0"]).await;
     let processed = event(FileEventKind::Processed, 2, &snapshot(5));
     let (status, problem) = shop.send("shop", &processed).await;
     assert_eq!((status, &problem["code"]), (503, &json!("unavailable")));
@@ -211,7 +211,7 @@ async fn a_receiver_that_cannot_write_asks_to_come_again() {
 #[tokio::test]
 async fn foreign_names_and_pages_are_turned_away() {
     let temp = TempDb::sqlite();
-    let shop = TestReceiver::start_with(&temp, &["receiver.public_url=https://shop.example"]);
+    let shop = TestReceiver::start_with(&temp, &["receiver.public_url=https://shop.example"]).await;
     let asked = async |name: &str, value: &str| {
         let url = format!("{}/projects", shop.base);
         let request = shop.http.get(url).header(name, value);
