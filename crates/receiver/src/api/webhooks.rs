@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use access::of_write;
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{CONTENT_LENGTH, HeaderMap};
 use actix_web::web::{Bytes, Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use contract::{Headers, Refusal};
@@ -136,6 +136,18 @@ impl Headers for RequestHeaders<'_> {
 
 /// The raw body, whatever its content type.
 async fn body(bytes_max: usize, request: &HttpRequest, payload: Payload) -> Result<Bytes, Problem> {
+    let too_large = || {
+        let limit = "body_bytes_max of the source or of the receiver";
+        Problem::new(
+            Code::BodyTooLarge,
+            format!("the body may have {bytes_max} bytes ({limit})"),
+        )
+    };
+    let promised = request.headers().get(CONTENT_LENGTH);
+    let promised: Option<u64> = promised.and_then(|length| length.to_str().ok()?.parse().ok());
+    if promised.is_some_and(|bytes| usize::try_from(bytes).is_ok_and(|bytes| bytes > bytes_max)) {
+        return Err(too_large());
+    }
     let time_max = request
         .app_data::<BodyLimits>()
         .copied()
@@ -145,12 +157,7 @@ async fn body(bytes_max: usize, request: &HttpRequest, payload: Payload) -> Resu
     match arrived {
         Ok(Ok(Ok(bytes))) => Ok(bytes),
         Ok(Ok(Err(error))) => Err(Problem::new(Code::BadRequest, error.to_string())),
-        Ok(Err(_too_large)) => Err(Problem::new(
-            Code::BodyTooLarge,
-            format!(
-                "the body may have {bytes_max} bytes (body_bytes_max of the source or of the receiver)"
-            ),
-        )),
+        Ok(Err(_too_large)) => Err(too_large()),
         Err(_elapsed) => Err(Problem::new(
             Code::RequestTimeout,
             format!("the body did not arrive within {} s", time_max.as_secs()),

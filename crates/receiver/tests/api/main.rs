@@ -6,6 +6,7 @@
     reason = "what the tests' own functions unwrap is as certain as in the tests"
 )]
 
+mod changes;
 mod concurrency;
 mod harness;
 mod keys;

@@ -222,3 +222,55 @@ async fn foreign_names_and_pages_are_turned_away() {
     assert_eq!(asked("host", "shop.example").await, 200);
     assert_eq!(asked("origin", &shop.base).await, 200);
 }
+
+#[tokio::test]
+async fn a_body_that_trickles_in_and_one_without_end_are_cut_off() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    let temp = TempDb::sqlite();
+    let extra = [
+        "receiver.http.body_seconds_max=1",
+        "receiver.http.head_seconds_max=1",
+    ];
+    let shop = TestReceiver::start_with(&temp, &extra).await;
+    let address = shop.base.trim_start_matches("http://").to_owned();
+    let request = |length: &str| {
+        format!("POST /webhooks/shop/event HTTP/1.1\r\nhost: localhost\r\n{length}\r\n\r\n")
+    };
+    let chunk = format!("2710\r\n{}\r\n", "x".repeat(10_000));
+    for (head, more, expected) in [
+        // Promised and never sent.
+        (request("content-length: 100"), "{".to_owned(), "408"),
+        // Without end, chunk by chunk.
+        (
+            request("transfer-encoding: chunked"),
+            chunk.repeat(5),
+            "413",
+        ),
+        // Promised too much.
+        (request("content-length: 99999999"), String::new(), "413"),
+        // Half a head.
+        (
+            "POST /webhooks/shop/event HTTP/1.1\r\nhost: loc".to_owned(),
+            String::new(),
+            "408",
+        ),
+    ] {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // It may have been cut off by then.
+        drop(stream.write_all(more.as_bytes()).await);
+        let mut answer = [0; 12];
+        let read = stream.read_exact(&mut answer);
+        let answered = tokio::time::timeout(std::time::Duration::from_secs(20), read).await;
+        answered.expect("an answer in time").unwrap();
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {expected}")),
+            "{head}: {answer}"
+        );
+    }
+    assert!(shop.items("/inbox").await.is_empty());
+    shop.stop().await;
+}
