@@ -13,6 +13,7 @@ mod parts;
 mod projects;
 mod receive;
 mod receiver;
+mod reconcile;
 mod routes;
 mod settings;
 mod source;

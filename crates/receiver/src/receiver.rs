@@ -17,7 +17,7 @@ use crate::receive::Receive;
 use crate::settings::ReceiverSettings;
 use crate::source::{Sources, Vault};
 use crate::sources::{Configured, Limits, SourceBook};
-use crate::{chores, routes, sources, store};
+use crate::{chores, reconcile, routes, sources, store};
 
 /// What handlers share.
 pub(crate) struct State {
@@ -40,6 +40,7 @@ pub struct Receiver {
     http: ServerLimits,
     grace: Duration,
     inbox_retention_days: u32,
+    reconcile_minutes: u32,
     /// A key is proof enough; without keys a web page in a browser here could call for anybody.
     hosts: Option<Hosts>,
 }
@@ -97,6 +98,7 @@ impl Receiver {
             http: settings.receiver.http.clone(),
             grace: settings.grace,
             inbox_retention_days: settings.receiver.inbox_retention_days,
+            reconcile_minutes: settings.receiver.reconcile_minutes,
             hosts: (!auth).then_some(hosts),
         })
     }
@@ -157,6 +159,11 @@ impl Receiver {
         runner.spawn(
             "retention",
             chores::retention(self.state.clone(), days, shutdown.clone()),
+        );
+        let minutes = self.reconcile_minutes;
+        runner.spawn(
+            "reconcile",
+            reconcile::regularly(self.state.clone(), minutes, shutdown.clone()),
         );
         let served = self.clone();
         let routes = move |routes: &mut web::ServiceConfig| served.routes(routes);

@@ -10,8 +10,8 @@ use service::{Problem, get};
 use crate::metrics::count;
 use crate::{api, description};
 use api::{
-    activity, card, clients, design_files, inbox, metrics, parts, projects, sources, unmatched,
-    webhooks,
+    activity, card, clients, design_files, inbox, metrics, parts, projects, reconcile, sources,
+    unmatched, webhooks,
 };
 
 /// A method, as a route table needs it.
@@ -215,6 +215,8 @@ const TABLE: &[Call] = {
         call(Get, "/inbox.csv", Read, "The same as CSV", |r| r.to(inbox::list)).asks(INBOX),
         call(Get, "/inbox/{id}", Read, "An event with what was kept of its request", |r| r.to(inbox::get)),
         call(Post, "/inbox/{id}/reapply", Manage, "Apply an event that was not", |r| r.to(inbox::reapply)),
+        call(Post, "/reconcile", Manage, "Compare a source with what its sender owes, and ask for what is missing", |r| r.to(reconcile::run)).takes("Reconcile"),
+        call(Get, "/reconcile/report", Read, "The last comparison of each source", |r| r.to(reconcile::report)),
     ]
 };
 

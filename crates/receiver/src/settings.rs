@@ -5,13 +5,14 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use client::Client;
 use contract::Profile;
 use db::{DatabaseSection, DatabaseSettings, WriterSettings};
 use serde::Deserialize;
 use service::{SecretText, ServerLimits, Settings, SettingsError};
 
 use crate::error::StartError;
-use crate::source::{Key, KeyKind, SourceOptions, UnknownProject, Unusable, key};
+use crate::source::{Key, KeyKind, Sender, SourceOptions, UnknownProject, Unusable, key};
 
 /// Whose everything is that names no tenant.
 const DEFAULT_TENANT_NAME: &str = "default";
@@ -178,9 +179,23 @@ impl SourceSettings {
             allow_networks: self.allow_networks.clone(),
             body_bytes_max: self.body_bytes_max,
             unknown_project: self.unknown_project,
-            reconcile_url: self.reconcile_url.clone(),
-            reconcile_subscription: self.reconcile_subscription.clone(),
         }
+    }
+
+    /// Where the sender answers questions. Settings alone may say: nobody who calls the service can make it
+    /// ask around in the network it stands in.
+    pub(crate) fn sender(&self) -> Result<Option<Sender>, Unusable> {
+        let named = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let Some(url) = named(&self.reconcile_url) else {
+            return Ok(None);
+        };
+        let key = named(self.reconcile_key.expose());
+        let client = Client::new(&url, key.as_deref());
+        let client = client.map_err(|error| Unusable::new("reconcile_url", error))?;
+        Ok(Some(Sender {
+            client,
+            subscription: named(&self.reconcile_subscription),
+        }))
     }
 
     pub(crate) fn keys(&self) -> Result<Vec<Key>, Unusable> {

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use db::{Conn, DbError, TxError, TxResult};
-use service::{SecretText, Shutdown};
+use service::Shutdown;
 
 use crate::error::StartError;
 use crate::receiver::State;
 use crate::settings::{ReceiverSettings, SourceSettings};
-use crate::source::{Key, KeyKind, Sender, Source, SourceOptions, Unusable, Vault};
+use crate::source::{Key, KeyKind, Source, SourceOptions, Unusable, Vault};
 use crate::store;
 use crate::store::sources::{KeyRow, SourceRow};
 
@@ -79,11 +79,15 @@ impl Configured {
                 let reason = "the name belongs to another tenant, whose events stay with it";
                 StartError::source(name, Unusable::new("tenant", reason))
             })?;
-            let key = Some(settings.reconcile_key.clone()).filter(|key| !key.is_empty());
-            settings
-                .keys()
-                .and_then(|keys| made((id, tenant, name), &settings.options(), keys, key, limits))
-                .map_err(|unusable| StartError::source(name, unusable))
+            let of_source = || {
+                let identity = (id, tenant, name.as_str());
+                let source = made(identity, &settings.options(), settings.keys()?, limits)?;
+                Ok(Source {
+                    sender: settings.sender()?,
+                    ..source
+                })
+            };
+            of_source().map_err(|unusable| StartError::source(name, unusable))
         };
         self.0.iter().map(source).collect()
     }
@@ -93,14 +97,12 @@ fn made(
     (id, tenant_id, name): (i64, i64, &str),
     options: &SourceOptions,
     keys: Vec<Key>,
-    sender_key: Option<SecretText>,
     limits: Limits,
 ) -> Result<Source, Unusable> {
     let body_bytes_max = match options.body_bytes_max {
         0 => limits.body_bytes_max,
         bytes => bytes.min(limits.body_bytes_max),
     };
-    let named = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
     Ok(Source {
         id,
         tenant_id,
@@ -116,11 +118,7 @@ fn made(
         allow_unsigned: options.allow_unsigned && limits.loopback,
         networks: options.networks()?,
         unknown_project: options.unknown_project,
-        sender: named(&options.reconcile_url).map(|url| Sender {
-            url,
-            key: sender_key,
-            subscription: named(&options.reconcile_subscription),
-        }),
+        sender: None,
     })
 }
 
@@ -161,16 +159,9 @@ fn opened(
             .map_err(|unusable| unusable.reason)
     };
     let keys = keys.iter().map(key).collect::<Result<Vec<_>, _>>()?;
-    let sender_key = row.sender_key.as_deref().map(unseal).transpose()?;
     let identity = (row.id, row.tenant_id, row.name.as_str());
-    made(
-        identity,
-        &options,
-        keys,
-        sender_key.map(SecretText::from),
-        limits,
-    )
-    .map_err(|unusable| format!("{}: {}", unusable.field, unusable.reason))
+    made(identity, &options, keys, limits)
+        .map_err(|unusable| format!("{}: {}", unusable.field, unusable.reason))
 }
 
 /// A text sealed for a source.

@@ -12,6 +12,7 @@ pub(crate) mod metrics;
 mod page;
 pub(crate) mod parts;
 pub(crate) mod projects;
+pub(crate) mod reconcile;
 pub(crate) mod sources;
 pub(crate) mod unmatched;
 pub(crate) mod webhooks;

@@ -31,16 +31,12 @@ pub(crate) struct NewSource {
     /// A secret of the sender's; one is made when neither it nor a public key is given.
     secret: Option<String>,
     public_key: Option<String>,
-    /// The key for asking the sender what it owes.
-    reconcile_key: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SourceChange {
     options: SourceOptions,
-    /// Absent: as before; empty: none.
-    reconcile_key: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -64,7 +60,6 @@ struct SourceAnswer {
     options: Option<SourceOptions>,
     profile: &'static str,
     keys: Vec<KeyAnswer>,
-    has_reconcile_key: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     created_at: Option<String>,
     /// The secret that was just made, this once.
@@ -179,10 +174,6 @@ fn configured(state: &State, tenant: i64, now_ms: i64) -> Vec<SourceAnswer> {
             not_after: key.not_after_ms.map(format_ms),
             holds: key.holds(now_ms),
         };
-        let sender_key = source
-            .sender
-            .as_ref()
-            .and_then(|sender| sender.key.as_ref());
         SourceAnswer {
             endpoint: endpoint(&source.name),
             name: source.name.clone(),
@@ -190,7 +181,6 @@ fn configured(state: &State, tenant: i64, now_ms: i64) -> Vec<SourceAnswer> {
             options: None,
             profile: source.format.name(),
             keys: source.keys.iter().map(key).collect(),
-            has_reconcile_key: sender_key.is_some(),
             created_at: None,
             secret: None,
         }
@@ -216,7 +206,6 @@ fn stored_answer(row: &SourceRow, keys: &[KeyRow], now_ms: i64) -> Result<Source
         profile: options.format().map_err(unusable)?.name(),
         options: Some(options),
         keys: keys.iter().map(key).collect(),
-        has_reconcile_key: row.sender_key.is_some(),
         created_at: Some(format_ms(row.created_at_ms)),
         secret: None,
     })
@@ -285,7 +274,6 @@ pub(crate) async fn create(
     let (key, secret) = key_of(new.secret, new.public_key, (None, None))?;
     let options = serde_json::to_string(&new.options).map_err(Problem::internal)?;
     let (tenant, now_ms, name) = (caller.tenant_id, state.clock.now_ms(), new.name);
-    let sender_key = new.reconcile_key.filter(|key| !key.is_empty());
     let taken = state.source_book.configured.has(&name);
     let book = std::sync::Arc::clone(&state.source_book);
     let made = write(&state, tenant, move |tx| {
@@ -295,31 +283,22 @@ pub(crate) async fn create(
         if taken || sources::find(conn, tenant, &name)?.is_some() {
             return Err(conflict());
         }
-        let (stored, sender) = seal(&book.vault, id, &key, sender_key.as_deref())?;
-        sources::set(conn, id, &options, sender.as_deref())?;
+        let stored = seal(&book.vault, id, &key)?;
+        sources::set(conn, id, &options)?;
         sources::add_key(conn, id, &stored, now_ms)?;
         existing(conn, tenant, &name)
     });
     answer(&state, made.await?, (HttpResponse::Created(), secret)).await
 }
 
-type Sealed = (NewKey, Option<Vec<u8>>);
-
-fn seal(
-    vault: &crate::source::Vault,
-    source_id: i64,
-    key: &Key,
-    sender_key: Option<&str>,
-) -> TxResult<Sealed, Refused> {
-    let stored = NewKey {
+fn seal(vault: &crate::source::Vault, source_id: i64, key: &Key) -> TxResult<NewKey, Refused> {
+    Ok(NewKey {
         kind: key.kind.to_db(),
         sealed: sealed(vault, source_id, key.text.expose())?,
         hint: hint(key.text.expose()),
         not_before_ms: key.not_before_ms,
         not_after_ms: key.not_after_ms,
-    };
-    let sender = sender_key.map(|text| sealed(vault, source_id, text));
-    Ok((stored, sender.transpose()?))
+    })
 }
 
 /// `GET /api/v1/sources/{name}`.
@@ -362,18 +341,12 @@ pub(crate) async fn change(
         name.into_inner(),
         change.options.allow_unsigned,
     );
-    let book = std::sync::Arc::clone(&state.source_book);
     let changed = write(&state, tenant, move |tx| {
         let conn = tx.conn();
         let (row, keys) = existing(conn, tenant, &name)?;
         condition.check(row.revision).map_err(TxError::Refused)?;
         refuse_keyless(keys.len(), unsigned)?;
-        let sender = match change.reconcile_key.as_deref() {
-            None => row.sender_key,
-            Some("") => None,
-            Some(text) => Some(sealed(&book.vault, row.id, text)?),
-        };
-        sources::set(conn, row.id, &options, sender.as_deref())?;
+        sources::set(conn, row.id, &options)?;
         existing(conn, tenant, &name)
     });
     answer(&state, changed.await?, (HttpResponse::Ok(), None)).await
@@ -433,9 +406,9 @@ pub(crate) async fn add_key(
                 message: format!("a source may have {KEYS_MAX}; take one away"),
             })));
         }
-        let (stored, _) = seal(&book.vault, row.id, &key, None)?;
+        let stored = seal(&book.vault, row.id, &key)?;
         sources::add_key(conn, row.id, &stored, now_ms)?;
-        sources::set(conn, row.id, &row.options, row.sender_key.as_deref())?;
+        sources::set(conn, row.id, &row.options)?;
         existing(conn, tenant, &name)
     });
     answer(&state, added.await?, (HttpResponse::Created(), secret)).await
@@ -456,12 +429,7 @@ pub(crate) async fn remove_key(
         }
         let options: SourceOptions = serde_json::from_str(&row.options).unwrap_or_default();
         refuse_keyless(keys.len() - 1, options.allow_unsigned)?;
-        Ok(sources::set(
-            conn,
-            row.id,
-            &row.options,
-            row.sender_key.as_deref(),
-        )?)
+        Ok(sources::set(conn, row.id, &row.options)?)
     });
     removed.await?;
     refresh(&state).await.map_err(access::of_read)?;

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use client::Client;
 use contract::{
     ForeignSender, Headers, Identity, Profile, ReceivedEvent, Refusal, Verifier, VerifyingKey,
     WEBHOOK_ID_BYTES_MAX, dedupe_key, parse,
@@ -43,10 +44,9 @@ pub(crate) struct Source {
 
 /// Where a sender answers questions about what it owes.
 #[derive(Debug, Clone)]
-#[expect(dead_code, reason = "asked by the comparison that comes next")]
 pub(crate) struct Sender {
-    pub url: String,
-    pub key: Option<SecretText>,
+    pub client: Client,
+    /// Its name or id of the subscription; `None`: its only one.
     pub subscription: Option<String>,
 }
 

@@ -35,10 +35,6 @@ pub(crate) struct SourceOptions {
     pub body_bytes_max: usize,
     /// What becomes of an event for a project that does not exist.
     pub unknown_project: UnknownProject,
-    /// Where the sender answers questions, for comparing what it owes; empty: nowhere.
-    pub reconcile_url: String,
-    /// The sender's name or id of the subscription; empty: its only one.
-    pub reconcile_subscription: String,
 }
 
 /// What becomes of an event for a project that does not exist.
@@ -92,8 +88,6 @@ impl Default for SourceOptions {
             allow_networks: Vec::new(),
             body_bytes_max: 0,
             unknown_project: UnknownProject::Keep,
-            reconcile_url: String::new(),
-            reconcile_subscription: String::new(),
         }
     }
 }
@@ -148,13 +142,6 @@ impl SourceOptions {
         if self.body_bytes_max > body_bytes_max {
             let reason = format!("at most receiver.body_bytes_max, which is {body_bytes_max}");
             return Err(Unusable::new("body_bytes_max", reason));
-        }
-        let url = &self.reconcile_url;
-        if !url.is_empty() && !url.starts_with("http://") && !url.starts_with("https://") {
-            return Err(Unusable::new(
-                "reconcile_url",
-                "begins with http:// or https://",
-            ));
         }
         Ok(())
     }
@@ -281,14 +268,6 @@ mod tests {
                 },
                 1,
                 "body_bytes_max",
-            ),
-            (
-                SourceOptions {
-                    reconcile_url: "ftp://x".to_owned(),
-                    ..options()
-                },
-                1,
-                "reconcile_url",
             ),
         ];
         for (options, keys, field) in cases {

@@ -298,7 +298,6 @@ pub(crate) fn reopen(conn: &mut Conn, id: i64) -> Result<(), DbError> {
 }
 
 /// Which of these keys a source has sent.
-#[expect(dead_code, reason = "asked by the comparison that comes next")]
 pub(crate) fn known(
     conn: &mut Conn,
     source_id: i64,

@@ -7,6 +7,7 @@ pub(crate) mod design_files;
 mod filter;
 pub(crate) mod inbox;
 pub(crate) mod projects;
+pub(crate) mod reconciliations;
 mod rows;
 pub(crate) mod sources;
 

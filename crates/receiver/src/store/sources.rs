@@ -19,8 +19,6 @@ pub(crate) struct SourceRow {
     /// JSON.
     #[diesel(sql_type = Text)]
     pub options: String,
-    #[diesel(sql_type = Nullable<Binary>)]
-    pub sender_key: Option<Vec<u8>>,
     #[diesel(sql_type = BigInt)]
     pub created_at_ms: i64,
     #[diesel(sql_type = BigInt)]
@@ -88,7 +86,7 @@ pub(crate) fn ensure(
     Ok(row.map(|row| row.id))
 }
 
-const COLUMNS: &str = "SELECT id, tenant_id, name, options, sender_key, created_at_ms, revision FROM sources \
+const COLUMNS: &str = "SELECT id, tenant_id, name, options, created_at_ms, revision FROM sources \
      WHERE options IS NOT NULL";
 
 /// Every source of the API, by name.
@@ -117,24 +115,15 @@ pub(crate) fn version(conn: &mut Conn) -> Result<i64, DbError> {
 }
 
 /// How a source sends; its revision grows.
-pub(crate) fn set(
-    conn: &mut Conn,
-    id: i64,
-    options: &str,
-    sender_key: Option<&[u8]>,
-) -> Result<(), DbError> {
-    let update =
-        sql("UPDATE sources SET options = ?, sender_key = ?, revision = revision + 1 WHERE id = ?");
-    conn.execute(update.bind(options).bind(sender_key).bind(id))?;
-    Ok(())
+pub(crate) fn set(conn: &mut Conn, id: i64, options: &str) -> Result<(), DbError> {
+    let update = sql("UPDATE sources SET options = ?, revision = revision + 1 WHERE id = ?");
+    conn.execute(update.bind(options).bind(id)).map(drop)
 }
 
 /// Takes what makes a source one; its events and files stay.
 pub(crate) fn remove(conn: &mut Conn, id: i64) -> Result<(), DbError> {
     conn.execute(sql("DELETE FROM source_keys WHERE source_id = ?").bind(id))?;
-    let update = sql(
-        "UPDATE sources SET options = NULL, sender_key = NULL, revision = revision + 1 WHERE id = ?",
-    );
+    let update = sql("UPDATE sources SET options = NULL, revision = revision + 1 WHERE id = ?");
     conn.execute(update.bind(id))?;
     Ok(())
 }

@@ -11,6 +11,7 @@ mod concurrency;
 mod harness;
 mod keys;
 mod monitoring;
+mod reconcile;
 mod records;
 mod refusals;
 mod settings;

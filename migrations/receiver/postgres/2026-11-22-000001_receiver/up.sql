@@ -18,8 +18,6 @@ CREATE TABLE sources (
     name TEXT NOT NULL UNIQUE,
     -- How it sends, as JSON; NULL while it stands in the settings or is deleted.
     options TEXT,
-    -- The key for asking the sender, sealed.
-    sender_key BYTEA,
     created_at_ms BIGINT NOT NULL,
     revision BIGINT NOT NULL
 );
