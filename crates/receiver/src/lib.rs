@@ -21,7 +21,7 @@ mod sources;
 mod store;
 
 pub use apply::{Apply, NewEvent};
-pub use db::{Conn, DbError, sql};
+pub use db::{Clock, Conn, DbError, SystemClock, sql};
 pub use description::openapi;
 pub use error::StartError;
 pub use receiver::Receiver;

@@ -1,6 +1,7 @@
 //! The real service on a real port with a database of its own, and senders to it.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use contract::{
@@ -8,7 +9,7 @@ use contract::{
     render, signed_headers,
 };
 use db::{Clock, SystemClock};
-use receiver::{Receiver, ReceiverSettings};
+use receiver::{Apply, Receiver, ReceiverSettings};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value as Json;
 use service::{Runner, Settings, Shutdown};
@@ -56,6 +57,15 @@ impl TestReceiver {
     }
 
     pub(crate) async fn start_with(temp: &TempDb, extra: &[&str]) -> Self {
+        Self::start_handled(temp, extra, None).await
+    }
+
+    /// With a handler that takes part in applying events.
+    pub(crate) async fn start_handled(
+        temp: &TempDb,
+        extra: &[&str],
+        handler: Option<Arc<dyn Apply>>,
+    ) -> Self {
         let mut overrides: Vec<String> = SOURCES.iter().map(ToString::to_string).collect();
         for source in ["shop", "module-n", "old", "makes", "strict", "open"] {
             overrides.push(format!("sources.{source}.secrets={SECRET}"));
@@ -68,10 +78,17 @@ impl TestReceiver {
         overrides.extend(extra.iter().map(ToString::to_string));
         let settings = settings(&overrides);
         let listener = settings.bind().unwrap();
+        let service = match handler {
+            None => Receiver::start(settings).await,
+            Some(handler) => {
+                let open = move || Receiver::open_with(&settings, Arc::new(SystemClock), handler);
+                tokio::task::spawn_blocking(open).await.unwrap()
+            }
+        };
+        let service = service.unwrap();
         let address: SocketAddr = listener.local_addr().unwrap();
         let runner = Runner::new(Shutdown::new());
         let shutdown = runner.shutdown().clone();
-        let service = Receiver::start(settings).await.unwrap();
         let keys = service.keys().clone();
         let first_key = service.first_key().map(str::to_owned);
         runner.spawn("receiver", service.serve(listener, shutdown));

@@ -8,6 +8,7 @@
 
 mod changes;
 mod concurrency;
+mod handler;
 mod harness;
 mod keys;
 mod monitoring;
