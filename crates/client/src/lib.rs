@@ -25,6 +25,7 @@ mod model;
 mod platform;
 mod reach;
 mod receiver;
+mod reconcile;
 mod upload;
 mod webhooks;
 
@@ -37,6 +38,7 @@ pub use model::{
 };
 pub use platform::Change;
 pub use reach::{Reached, reach};
+pub use reconcile::{OwedEvent, OwedPage, REPLAYED_EVENTS_MAX, Replayed};
 pub use webhooks::{EventBus, NewEvent, Probe, Published, Subscription, SubscriptionFields};
 
 /// Where a design file stands.

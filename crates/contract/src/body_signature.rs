@@ -63,13 +63,13 @@ impl BodySignature {
     }
 }
 
-fn signs(key: &hmac::Key, text: &[u8], given: &str) -> bool {
+pub(crate) fn signs(key: &hmac::Key, text: &[u8], given: &str) -> bool {
     let ours = hex(hmac::sign(key, text).as_ref());
     same(key, ours.as_bytes(), given.as_bytes())
 }
 
 /// `sha256=<hex>` or bare hex, in any case, to lower-case hex.
-fn parse_hex(value: &str) -> Result<String, Refusal> {
+pub(crate) fn parse_hex(value: &str) -> Result<String, Refusal> {
     let digits = value.strip_prefix("sha256=").unwrap_or(value);
     let well_formed = digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     let why = "a signature over the body is `sha256=` and 64 hex digits, or the digits alone";

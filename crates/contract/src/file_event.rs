@@ -1,6 +1,7 @@
 //! The data of the five `file.*` events. Each is a complete snapshot: it must never leave a key out.
 
-use serde::{Deserialize, Serialize};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::event_type::EventType;
@@ -111,7 +112,8 @@ pub struct FileSnapshot {
     pub mime_type: Option<String>,
     /// Of the bytes, 64 hex characters.
     pub sha256: Option<String>,
-    /// Where the file stands.
+    /// Where the file stands; a word that is none of ours says nothing.
+    #[serde(default, deserialize_with = "known_status")]
     pub status: Option<FileStatus>,
     /// Between 0 and 1.
     pub confidence_score: Option<f64>,
@@ -177,6 +179,19 @@ impl FileSnapshot {
     }
 }
 
+fn known_status<'de, D: Deserializer<'de>>(from: D) -> Result<Option<FileStatus>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Word {
+        Known(FileStatus),
+        Unknown(IgnoredAny),
+    }
+    Ok(match Option::<Word>::deserialize(from)? {
+        Some(Word::Known(status)) => Some(status),
+        Some(Word::Unknown(_)) | None => None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,7 +221,12 @@ mod tests {
         assert_eq!(snapshot.status, Some(FileStatus::Completed));
         assert_eq!(snapshot.thickness_mm, Some(3.0));
         assert_eq!(snapshot.extraction.unwrap().get(), r#"{"b":1.0,"a":2}"#);
-        assert!(FileSnapshot::from_data(&JsonObject::parse("{}").unwrap()).is_err());
+        let read = |text: &str| FileSnapshot::from_data(&JsonObject::parse(text).unwrap());
+        assert!(read("{}").is_err());
+        for word in ["\"archived\"", "7", "null"] {
+            let text = format!(r#"{{"ingest_id":5,"status":{word}}}"#);
+            assert_eq!(read(&text).unwrap().status, None, "{word}");
+        }
     }
 
     #[test]

@@ -78,6 +78,13 @@ impl JsonObject {
             .map(RawValue::get)
     }
 
+    /// The same object with one more member in front; `json` is the text of its value.
+    pub(crate) fn with_first(&self, name: &str, json: &str) -> Self {
+        let rest = self.0.strip_prefix('{').unwrap_or_default().trim_start();
+        let comma = if rest.starts_with('}') { "" } else { "," };
+        Self(format!("{{\"{name}\":{json}{comma}{rest}").into())
+    }
+
     /// The text up to, and without, the closing brace, and whether a comma must precede a further member.
     pub(crate) fn open_end(&self) -> (&str, bool) {
         let inside = self.0.trim_end();
@@ -277,6 +284,13 @@ mod tests {
         assert!(JsonObject::parse(&nested(JSON_DEPTH_MAX)).is_ok());
         assert!(JsonObject::parse(&nested(JSON_DEPTH_MAX + 1)).is_err());
         assert!(JsonObject::parse(&nested(100_000)).is_err());
+    }
+
+    #[test]
+    fn a_member_is_put_in_front() {
+        let with = |text: &str| JsonObject::parse(text).unwrap().with_first("id", "7");
+        assert_eq!(with("{ }").as_str(), r#"{"id":7}"#);
+        assert_eq!(with(r#"{ "a" :1}"#).as_str(), r#"{"id":7,"a" :1}"#);
     }
 
     #[test]

@@ -139,7 +139,11 @@ fn standard(body: Standard<'_>) -> Result<ReceivedEvent, Refusal> {
 }
 
 fn module_n(body: ModuleN<'_>) -> Result<ReceivedEvent, Refusal> {
-    let facts = facts(&body.event_type, &body.timestamp, body.file_data)?;
+    let mut facts = facts(&body.event_type, &body.timestamp, body.file_data)?;
+    // Some senders name the file beside the data alone.
+    if let (None, Some(id)) = (facts.data.member("ingest_id"), body.ingest_id) {
+        facts.data = facts.data.with_first("ingest_id", &id.to_string());
+    }
     let member = |name: &str| facts.data.member(name);
     Ok(ReceivedEvent {
         id: body.id.map(Scalar::into_text),

@@ -187,7 +187,7 @@ impl Verifier {
                     timestamp,
                     body,
                 };
-                self.check_age(timestamp_s, now_s)?;
+                age_within(self.tolerance_seconds, timestamp_s, now_s)?;
                 self.check_tokens(signed, signature)?;
                 let identity = Identity::EventId(id.to_owned());
                 Ok(Verified {
@@ -199,21 +199,6 @@ impl Verifier {
             (None, None, None) => self.body_signature.verify(&self.keys, headers, body),
             _ => Err(Refusal::MissingSignature),
         }
-    }
-
-    fn check_age(&self, timestamp_s: i64, now_s: i64) -> Result<(), Refusal> {
-        let tolerance_s = self.tolerance_seconds;
-        let age_s = now_s.saturating_sub(timestamp_s);
-        if age_s > i64::from(tolerance_s) {
-            return Err(Refusal::TimestampTooOld { age_s, tolerance_s });
-        }
-        if age_s < -i64::from(tolerance_s) {
-            return Err(Refusal::TimestampInFuture {
-                ahead_s: age_s.saturating_neg(),
-                tolerance_s,
-            });
-        }
-        Ok(())
     }
 
     fn check_tokens(&self, signed: SignedBytes<'_>, signature: &str) -> Result<(), Refusal> {
@@ -247,6 +232,21 @@ impl Verifier {
             Refusal::UnknownKey
         })
     }
+}
+
+/// Whether a signed time is near enough to now, both in Unix seconds.
+pub(crate) fn age_within(tolerance_s: u32, timestamp_s: i64, now_s: i64) -> Result<(), Refusal> {
+    let age_s = now_s.saturating_sub(timestamp_s);
+    if age_s > i64::from(tolerance_s) {
+        return Err(Refusal::TimestampTooOld { age_s, tolerance_s });
+    }
+    if age_s < -i64::from(tolerance_s) {
+        return Err(Refusal::TimestampInFuture {
+            ahead_s: age_s.saturating_neg(),
+            tolerance_s,
+        });
+    }
+    Ok(())
 }
 
 /// The idempotency key of a body that came without a signed id: its SHA-256, 64 lower-case hex characters.
@@ -294,7 +294,7 @@ fn check_id(id: &str) -> Result<&str, Refusal> {
         .ok_or(Refusal::MalformedSignature(why))
 }
 
-fn parse_timestamp(text: &str) -> Result<i64, Refusal> {
+pub(crate) fn parse_timestamp(text: &str) -> Result<i64, Refusal> {
     let well_formed = (1..=TIMESTAMP_DIGITS_MAX).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_digit());
     let seconds = if well_formed { text.parse().ok() } else { None };

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use client::{Client, DesignFileQuery, FileQuery, FileRecord, UploadOptions};
 use ingest::{Ingest, IngestSettings};
-use receiver::ReceiverSettings;
+use receiver::{Receiver, ReceiverSettings};
 use service::{Settings, Shutdown, bind, stop_on_signal, telemetry};
 
 use crate::cli::SettingsArgs;
@@ -43,25 +43,27 @@ pub(crate) async fn run(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
     let ingest_settings = IngestSettings::read(&settings)?;
     let receiver_settings = ReceiverSettings::load(&settings)?;
     let data_dir = ingest_settings.data_dir.clone();
-    let asks_for_keys = ingest_settings.auth;
+    let ask_for_keys = [ingest_settings.auth, receiver_settings.receiver.auth];
 
     let shutdown = Shutdown::new();
     let receiver_shutdown = Shutdown::new();
-    let receiver = receiver::run(
-        receiver_settings,
-        receiver_listener,
-        receiver_shutdown.clone(),
-    );
+    let receiver = Receiver::start(receiver_settings).await?;
+    keys::show_first(receiver.first_key())?;
+    let receiver_key = receiver.first_key().map(str::to_owned);
+    let receiver = receiver.serve(receiver_listener, receiver_shutdown.clone());
     let ingest = async {
         let service = Ingest::start(ingest_settings).await?;
         let empty = service.is_empty().await?;
         keys::show_first(service.first_key())?;
-        let key = service.first_key().map(str::to_owned);
-        let welcomes = key.is_some() || !asks_for_keys;
+        let keys = [service.first_key().map(str::to_owned), receiver_key];
+        let welcomes = keys
+            .iter()
+            .zip(ask_for_keys)
+            .all(|(key, asked)| key.is_some() || !asked);
         let served = service.serve(ingest_listener, shutdown.clone());
         let (served, ()) = tokio::join!(stopping(served, &shutdown), async {
             tokio::select! {
-                welcomed = welcome(&addresses, key.as_deref(), empty, &data_dir), if welcomes => {
+                welcomed = welcome(&addresses, &keys, empty, &data_dir), if welcomes => {
                     if let Err(cause) = welcomed {
                         tracing::warn!("the summary could not be made: {cause:#}");
                     }
@@ -114,12 +116,15 @@ fn wiring(settings: &Settings, addresses: &Addresses) -> anyhow::Result<Vec<Stri
 /// Takes the samples in when there is nothing yet, and says what there is to see.
 async fn welcome(
     addresses: &Addresses,
-    key: Option<&str>,
+    [ingest_key, receiver_key]: &[Option<String>; 2],
     empty: bool,
     data_dir: &Path,
 ) -> anyhow::Result<()> {
-    let ingest = Client::new(&format!("http://{}", addresses.ingest), key)?;
-    let receiver = Client::new(&format!("http://{}", addresses.receiver), None)?;
+    let client = |address, key: &Option<String>| {
+        Client::new(&format!("http://{address}"), key.as_deref())
+    };
+    let ingest = client(addresses.ingest, ingest_key)?;
+    let receiver = client(addresses.receiver, receiver_key)?;
     until_healthy(&ingest).await?;
     until_healthy(&receiver).await?;
     if empty {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use ingest::{Ingest, IngestSettings};
-use receiver::ReceiverSettings;
+use receiver::{Receiver, ReceiverSettings};
 use service::{Shutdown, bind, stop_on_signal, telemetry};
 
 use crate::cli::SettingsArgs;
@@ -33,12 +33,11 @@ pub(crate) async fn receiver(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
     telemetry::init(&settings.section("log")?)?;
     let settings = ReceiverSettings::load(&settings)?;
     let listener = settings.bind()?;
+    let service = Receiver::start(settings).await?;
+    keys::show_first(service.first_key())?;
     let shutdown = Shutdown::new();
     let (served, signals) = tokio::join!(
-        stopping(
-            receiver::run(settings, listener, shutdown.clone()),
-            &shutdown
-        ),
+        stopping(service.serve(listener, shutdown.clone()), &shutdown),
         stop_on_signal(shutdown.clone()),
     );
     signals.context("signals cannot be heard")?;

@@ -3,6 +3,8 @@
 use db::{DbError, UrlError};
 use service::{ListenError, SettingsError};
 
+use crate::source::Unusable;
+
 /// Why the receiver does not start, or has stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -19,12 +21,17 @@ pub enum StartError {
         /// What is accepted.
         reason: String,
     },
-    /// Keys are asked for.
-    #[error(
-        "receiver.auth = true asks for keys, which are not available yet: set it to false and listen on \
-         127.0.0.1"
-    )]
-    AuthUnavailable,
+    /// The file with the key that seals secrets.
+    #[error("the key that seals secrets cannot be had from {path}: {cause}")]
+    KeyFile {
+        /// The file.
+        path: String,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The keys of callers cannot be had.
+    #[error(transparent)]
+    Keys(#[from] access::KeyError),
     /// The address of the database cannot be used.
     #[error("receiver.database.url: {0}")]
     DatabaseUrl(#[from] UrlError),
@@ -40,11 +47,19 @@ pub enum StartError {
 }
 
 impl StartError {
-    pub(crate) fn source(name: &str, key: &'static str, reason: &dyn std::error::Error) -> Self {
-        Self::Source {
-            name: name.to_owned(),
-            key,
-            reason: reason.to_string(),
+    /// What is wrong with a source of the settings.
+    pub(crate) fn source(name: &str, unusable: Unusable) -> Self {
+        match unusable.other {
+            Some(other) => Self::Settings(SettingsError::Contradiction {
+                first: format!("sources.{name}.{}", unusable.field),
+                second: format!("sources.{name}.{other}"),
+                reason: unusable.reason,
+            }),
+            None => Self::Source {
+                name: name.to_owned(),
+                key: unusable.field,
+                reason: unusable.reason,
+            },
         }
     }
 }

@@ -3,11 +3,14 @@
 
 use contract::{ClientCode, FileEventKind, FileSnapshot, FileStatus, ProjectCode};
 use diesel::sql_types::{BigInt, Double, Nullable, SmallInt, Text};
+use serde_json::json;
 
 /// Longest client or project code.
 const CODE_BYTES_MAX: usize = 64;
 /// Longest file name, part name or material; such columns are in indexes, which have limits of their own.
 const NAME_BYTES_MAX: usize = 1024;
+/// Longest notes.
+pub(crate) const NOTES_BYTES_MAX: usize = 4096;
 /// Longest path or link.
 const PATH_BYTES_MAX: usize = 4096;
 
@@ -45,6 +48,9 @@ pub(crate) struct Facts {
     pub client_code: Option<String>,
     #[diesel(sql_type = Nullable<Text>)]
     pub project_code: Option<String>,
+    /// The number that the file's name begins with, as job numbers do.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub job_number: Option<i64>,
     #[diesel(sql_type = Nullable<Text>)]
     pub part_name: Option<String>,
     #[diesel(sql_type = Nullable<Text>)]
@@ -108,6 +114,7 @@ impl Facts {
         Ok(Self {
             facts_at_ms: timestamp_ms,
             status: status_number(status),
+            job_number: original_filename.as_deref().and_then(job_number),
             original_filename,
             stored_filename: name("stored_filename", snapshot.stored_filename)?,
             base_name,
@@ -134,6 +141,25 @@ impl Facts {
                 .error
                 .and_then(|error| serde_json::to_string(&error).ok()),
         })
+    }
+}
+
+impl Facts {
+    /// What activity tells of, as JSON.
+    pub(crate) fn shown(&self) -> String {
+        json!({
+            "status": status_name(self.status),
+            "original_filename": self.original_filename,
+            "stored_filename": self.stored_filename,
+            "client_code": self.client_code,
+            "project_code": self.project_code,
+            "part_name": self.part_name,
+            "material": self.material,
+            "thickness_mm": self.thickness_mm,
+            "quantity": self.quantity,
+            "version": self.version,
+        })
+        .to_string()
     }
 }
 
@@ -200,6 +226,14 @@ fn is_link(url: &String) -> bool {
     url.starts_with("http://") || url.starts_with("https://")
 }
 
+/// Digits at the beginning, three to six, with something else behind them.
+fn job_number(name: &str) -> Option<i64> {
+    let rest = name.trim_start_matches(|c: char| c.is_ascii_digit());
+    let digits = name.strip_suffix(rest)?;
+    let is_number = (3..=6).contains(&digits.len()) && rest.starts_with(['-', '_', ' ', '.']);
+    digits.parse().ok().filter(|_| is_number)
+}
+
 fn stem(name: &str) -> String {
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
     stem.to_owned()
@@ -236,6 +270,22 @@ mod tests {
         let facts = Facts::of(FileEventKind::Ingested, odd, 7).unwrap();
         assert_eq!(facts.project_code.as_deref(), Some("the blue job"));
         assert_eq!(status_name(facts.status), "pending");
+    }
+
+    #[test]
+    fn job_numbers_begin_names() {
+        for (name, number) in [
+            ("0005-VA2601-VAS-4mm-x1.dxf", Some(5)),
+            ("012_plate.dxf", Some(12)),
+            ("1234 plate.dxf", Some(1234)),
+            ("12-plate.dxf", None),
+            ("1234567-plate.dxf", None),
+            ("100x200.dxf", None),
+            ("plate-0005.dxf", None),
+            ("", None),
+        ] {
+            assert_eq!(job_number(name), number, "{name}");
+        }
     }
 
     #[test]

@@ -4,16 +4,20 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::{KeyText, Keys};
 use actix_web::web;
 use db::{Clock, Database, Submitter, SystemClock, Writer};
 use service::health::{Check, Health};
-use service::{Hosts, ServerLimits, Shutdown};
+use service::{Hosts, Runner, ServerLimits, Shutdown};
 
+use crate::apply::{Apply, Nothing};
 use crate::error::StartError;
+use crate::metrics::Metrics;
 use crate::receive::Receive;
 use crate::settings::ReceiverSettings;
-use crate::source::{Source, Sources};
-use crate::{routes, store};
+use crate::source::{Sources, Vault};
+use crate::sources::{Configured, Limits, SourceBook};
+use crate::{chores, reconcile, routes, sources, store};
 
 /// What handlers share.
 pub(crate) struct State {
@@ -21,19 +25,24 @@ pub(crate) struct State {
     pub writer: Writer,
     pub receive: Submitter<Receive>,
     pub sources: Sources,
+    pub source_book: Arc<SourceBook>,
     pub clock: Arc<dyn Clock>,
-    /// Longest webhook body.
-    pub body_bytes_max: usize,
+    pub metrics: Metrics,
 }
 
 /// An open receiver: its database is up to date, its writer runs. Clones share both.
 #[derive(Clone)]
 pub struct Receiver {
     state: web::Data<State>,
+    keys: Keys,
+    first_key: Option<KeyText>,
     health: Health,
     http: ServerLimits,
     grace: Duration,
-    hosts: Hosts,
+    inbox_retention_days: u32,
+    reconcile_minutes: u32,
+    /// A key is proof enough; without keys a web page in a browser here could call for anybody.
+    hosts: Option<Hosts>,
 }
 
 impl Receiver {
@@ -42,40 +51,97 @@ impl Receiver {
     /// # Errors
     /// [`StartError`], naming the setting to change.
     pub fn open(settings: &ReceiverSettings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
-        if settings.receiver.auth {
-            return Err(StartError::AuthUnavailable);
-        }
-        // What the settings say is judged before anything is made on disk.
-        sources(settings, |_name| Ok(0))?;
+        Self::open_with(settings, clock, Arc::new(Nothing))
+    }
+
+    /// The same with a handler that takes part in applying events.
+    ///
+    /// # Errors
+    /// [`StartError`], naming the setting to change.
+    pub fn open_with(
+        settings: &ReceiverSettings,
+        clock: Arc<dyn Clock>,
+        handler: Arc<dyn Apply>,
+    ) -> Result<Self, StartError> {
+        let configured = Configured::new(settings)?;
         let database = Database::open(settings.database()?, store::migrations())?;
+        let limits = Limits {
+            body_bytes_max: settings.receiver.body_bytes_max,
+            loopback: settings.is_loopback(),
+        };
         let mut conn = database.connect()?;
-        let sources = sources(settings, |name| {
-            Ok(store::sources::ensure(&mut conn, name)?)
-        })?;
+        let named = configured.sources(&mut conn, limits, clock.now_ms())?;
+        let book = SourceBook::new(configured, vault(settings)?, limits);
+        let stored = sources::stored(&mut conn, &book)?;
+        let sources = Sources::default();
+        sources.replace(stored, named.into_iter().map(Arc::new));
         let writer = Writer::start(&database, settings.writer())?;
+        let auth = settings.receiver.auth;
+        let keys = Keys::open(&database, &writer, Arc::clone(&clock), auth)?;
         let reads = database.reads().clone();
         let answers = Check::new("database", move || store::ping(reads.clone()));
         let version = env!("CARGO_PKG_VERSION");
+        let hosts = Hosts::loopback_and(&settings.receiver.public_url);
         Ok(Self {
             state: web::Data::new(State {
-                receive: writer.register(Receive),
+                receive: writer.register(Receive { handler }),
                 database,
                 writer,
                 sources,
+                source_book: Arc::new(book),
                 clock,
-                body_bytes_max: settings.receiver.body_bytes_max,
+                metrics: Metrics::default(),
             }),
+            keys,
+            first_key: None,
             health: Health::new("draftwire receiver", version, vec![answers]),
             http: settings.receiver.http.clone(),
             grace: settings.grace,
-            hosts: Hosts::loopback_and(&settings.receiver.public_url),
+            inbox_retention_days: settings.receiver.inbox_retention_days,
+            reconcile_minutes: settings.receiver.reconcile_minutes,
+            hosts: (!auth).then_some(hosts),
         })
+    }
+
+    /// Opens the receiver off the async threads. Where keys are asked for and none was ever made, makes the
+    /// administrator's.
+    ///
+    /// # Errors
+    /// [`StartError`], naming the setting to change.
+    pub async fn start(settings: ReceiverSettings) -> Result<Self, StartError> {
+        let auth = settings.receiver.auth;
+        let open = move || Self::open(&settings, Arc::new(SystemClock));
+        let receiver = tokio::task::spawn_blocking(open).await;
+        let mut receiver = receiver.map_err(std::io::Error::other)??;
+        if auth {
+            let first = receiver.keys.first().await?;
+            receiver.first_key = first.map(|key| key.text);
+        }
+        Ok(receiver)
+    }
+
+    /// The administrator's key that this start has made, to be shown once.
+    pub fn first_key(&self) -> Option<&str> {
+        self.first_key.as_ref().map(KeyText::expose)
+    }
+
+    /// Who may call.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
     }
 
     /// Adds every route of the service.
     pub fn routes(&self, routes: &mut web::ServiceConfig) {
-        routes.app_data(self.hosts.clone());
-        routes::routes(&self.state, &self.health, routes);
+        if let Some(hosts) = &self.hosts {
+            routes.app_data(hosts.clone());
+        }
+        routes
+            .app_data(self.state.clone())
+            .app_data(self.keys.gate())
+            .app_data(web::Data::new(self.keys.clone()));
+        self.health.routes(routes);
+        access::routes(routes);
+        routes::routes(routes);
     }
 
     /// Answers on `listener` until `shutdown` is triggered; then lets requests finish and stops the writer.
@@ -83,9 +149,26 @@ impl Receiver {
     /// # Errors
     /// [`StartError::Server`] when the listener cannot be used.
     pub async fn serve(self, listener: TcpListener, shutdown: Shutdown) -> Result<(), StartError> {
+        let runner = Runner::new(shutdown.clone());
+        runner.spawn("keys", self.keys.clone().watch(shutdown.clone()));
+        runner.spawn(
+            "sources",
+            sources::watch(self.state.clone(), shutdown.clone()),
+        );
+        let days = self.inbox_retention_days;
+        runner.spawn(
+            "retention",
+            chores::retention(self.state.clone(), days, shutdown.clone()),
+        );
+        let minutes = self.reconcile_minutes;
+        runner.spawn(
+            "reconcile",
+            reconcile::regularly(self.state.clone(), minutes, shutdown.clone()),
+        );
         let served = self.clone();
         let routes = move |routes: &mut web::ServiceConfig| served.routes(routes);
         let ended = service::serve(listener, routes, self.http.clone(), self.grace, shutdown).await;
+        drop(runner.stop(self.grace).await);
         let stopped = tokio::task::spawn_blocking(move || self.stop()).await;
         stopped.map_err(std::io::Error::other)?;
         Ok(ended?)
@@ -97,39 +180,10 @@ impl Receiver {
     }
 }
 
-/// Opens the receiver and serves it on `listener` until `shutdown` is triggered.
-///
-/// # Errors
-/// [`StartError`] when it cannot start, or its server fails.
-pub async fn run(
-    settings: ReceiverSettings,
-    listener: TcpListener,
-    shutdown: Shutdown,
-) -> Result<(), StartError> {
-    let open = move || Receiver::open(&settings, Arc::new(SystemClock));
-    let receiver = tokio::task::spawn_blocking(open).await;
-    let receiver = receiver.map_err(std::io::Error::other)??;
-    receiver.serve(listener, shutdown).await
-}
-
-fn sources(
-    settings: &ReceiverSettings,
-    mut id_of: impl FnMut(&str) -> Result<i64, StartError>,
-) -> Result<Sources, StartError> {
-    let body_bytes_max = settings.receiver.body_bytes_max;
-    let source = |(name, source): (&String, &crate::SourceSettings)| {
-        Ok(Source {
-            profile: source.profile(name)?,
-            verifier: source.verifier(name, body_bytes_max)?,
-            allow_unsigned: source.allow_unsigned,
-            unknown_project: source.unknown_project,
-            tenant_id: store::DEFAULT_TENANT,
-            id: id_of(name)?,
-            name: name.clone(),
-        })
-    };
-    let sources = settings.sources.iter().map(source);
-    Ok(Sources::new(
-        sources.collect::<Result<Vec<_>, StartError>>()?,
-    ))
+fn vault(settings: &ReceiverSettings) -> Result<Vault, StartError> {
+    let path = settings.key_file();
+    Vault::open(&path).map_err(|cause| StartError::KeyFile {
+        path: path.display().to_string(),
+        cause,
+    })
 }

@@ -5,12 +5,17 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use contract::{BodySignature, Profile, PublicKey, Secret, Verifier, VerifyingKey};
+use client::Client;
+use contract::Profile;
 use db::{DatabaseSection, DatabaseSettings, WriterSettings};
 use serde::Deserialize;
 use service::{SecretText, ServerLimits, Settings, SettingsError};
 
 use crate::error::StartError;
+use crate::source::{Key, KeyKind, Sender, SourceOptions, UnknownProject, Unusable, key};
+
+/// Whose everything is that names no tenant.
+const DEFAULT_TENANT_NAME: &str = "default";
 
 /// All that the receiver is told.
 #[derive(Debug, Clone)]
@@ -36,6 +41,12 @@ pub struct ReceiverSection {
     pub auth: bool,
     /// Longest webhook body, bytes.
     pub body_bytes_max: usize,
+    /// Days for which received events are kept; 0: for ever.
+    pub inbox_retention_days: u32,
+    /// Minutes between two comparisons with what senders owe; 0: only when asked.
+    pub reconcile_minutes: u32,
+    /// File with the key that seals secrets; empty: `receiver.key` below `data_dir`.
+    pub encryption_key_file: PathBuf,
     /// `[receiver.http]`.
     pub http: ServerLimits,
     /// `[receiver.database]`.
@@ -45,11 +56,13 @@ pub struct ReceiverSection {
 /// `[sources.<name>]`: a sender whose webhooks are accepted.
 #[derive(Debug, Clone, Deserialize)]
 pub struct SourceSettings {
+    /// Whose events they are.
+    pub tenant: String,
     /// Form of its requests.
     pub profile: String,
-    /// Shared secrets, newest first.
+    /// Shared secrets, newest first; each may say ` not_before=<time>` and ` not_after=<time>` behind it.
     pub secrets: Vec<SecretText>,
-    /// ed25519 public keys.
+    /// ed25519 public keys, written alike.
     pub public_keys: Vec<String>,
     /// Largest difference of clocks, seconds.
     pub tolerance_seconds: u32,
@@ -59,22 +72,18 @@ pub struct SourceSettings {
     pub body_only_signature: bool,
     /// Accept a signature over the body rewritten with sorted keys.
     pub legacy_sorted_signature: bool,
+    /// Blocks of addresses it may send from; empty: any.
+    pub allow_networks: Vec<String>,
+    /// Longest body, bytes; 0: as `receiver.body_bytes_max`.
+    pub body_bytes_max: usize,
     /// What becomes of an event for a project that does not exist.
     pub unknown_project: UnknownProject,
-}
-
-/// What becomes of an event for a project that does not exist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum UnknownProject {
-    /// It is applied; creating the project later links the file.
-    #[default]
-    Keep,
-    /// It is applied and the project is created, if the code is well formed.
-    Create,
-    /// It is refused with 422 and kept as failed. What such a source brings about depends on whether the
-    /// project was created before or after.
-    Refuse,
+    /// Where the sender answers questions about what it owes; empty: nowhere.
+    pub reconcile_url: String,
+    /// The key to ask with.
+    pub reconcile_key: SecretText,
+    /// The sender's name or id of the subscription; empty: its only one.
+    pub reconcile_subscription: String,
 }
 
 impl ReceiverSettings {
@@ -104,7 +113,7 @@ impl ReceiverSettings {
             .iter()
             .find(|(_, source)| source.allow_unsigned);
         if let Some((name, _)) = unsigned
-            && service::refuse_open_bind("receiver", listen, false).is_err()
+            && !self.is_loopback()
         {
             return Err(StartError::Settings(SettingsError::Contradiction {
                 first: format!("sources.{name}.allow_unsigned"),
@@ -113,6 +122,19 @@ impl ReceiverSettings {
             }));
         }
         Ok(service::bind("receiver", listen)?)
+    }
+
+    /// Whether only this machine can reach the service.
+    pub(crate) fn is_loopback(&self) -> bool {
+        service::refuse_open_bind("receiver", &self.receiver.listen, false).is_ok()
+    }
+
+    /// Where the key is that seals secrets.
+    pub(crate) fn key_file(&self) -> PathBuf {
+        match self.receiver.encryption_key_file.as_os_str().is_empty() {
+            true => self.data_dir.join("receiver.key"),
+            false => self.receiver.encryption_key_file.clone(),
+        }
     }
 
     pub(crate) fn database(&self) -> Result<DatabaseSettings, StartError> {
@@ -128,74 +150,59 @@ impl ReceiverSettings {
 impl SourceSettings {
     /// A source of `profile` that signs with `secret`; everything else as by default.
     pub fn signed(profile: Profile, secret: SecretText) -> Self {
+        let options = SourceOptions::default();
         Self {
+            tenant: DEFAULT_TENANT_NAME.to_owned(),
             profile: profile.name().to_owned(),
             secrets: vec![secret],
             public_keys: Vec::new(),
-            tolerance_seconds: 300,
+            tolerance_seconds: options.tolerance_seconds,
             allow_unsigned: false,
             body_only_signature: false,
             legacy_sorted_signature: false,
-            unknown_project: UnknownProject::Keep,
+            allow_networks: Vec::new(),
+            body_bytes_max: 0,
+            unknown_project: options.unknown_project,
+            reconcile_url: String::new(),
+            reconcile_key: SecretText::default(),
+            reconcile_subscription: String::new(),
         }
     }
 
-    pub(crate) fn profile(&self, name: &str) -> Result<Profile, StartError> {
-        self.profile
-            .parse()
-            .map_err(|error| StartError::source(name, "profile", &error))
-    }
-
-    /// The verifier of the source called `name`.
-    pub(crate) fn verifier(
-        &self,
-        name: &str,
-        body_bytes_max: usize,
-    ) -> Result<Verifier, StartError> {
-        self.refuse_contradictions(name)?;
-        let secret = |text: &SecretText| Secret::parse(text.expose()).map(VerifyingKey::Hmac);
-        let public = |text: &String| PublicKey::parse(text).map(VerifyingKey::Ed25519);
-        let secrets = self
-            .secrets
-            .iter()
-            .map(secret)
-            .collect::<Result<Vec<_>, _>>();
-        let publics = self
-            .public_keys
-            .iter()
-            .map(public)
-            .collect::<Result<Vec<_>, _>>();
-        let mut keys = secrets.map_err(|error| StartError::source(name, "secrets", &error))?;
-        keys.extend(publics.map_err(|error| StartError::source(name, "public_keys", &error))?);
-        Ok(Verifier {
-            keys,
+    pub(crate) fn options(&self) -> SourceOptions {
+        SourceOptions {
+            profile: self.profile.clone(),
             tolerance_seconds: self.tolerance_seconds,
-            body_bytes_max,
-            body_signature: match (self.body_only_signature, self.legacy_sorted_signature) {
-                (_, true) => BodySignature::AcceptedSorted,
-                (true, false) => BodySignature::Accepted,
-                (false, false) => BodySignature::Refused,
-            },
-        })
+            allow_unsigned: self.allow_unsigned,
+            body_only_signature: self.body_only_signature,
+            legacy_sorted_signature: self.legacy_sorted_signature,
+            allow_networks: self.allow_networks.clone(),
+            body_bytes_max: self.body_bytes_max,
+            unknown_project: self.unknown_project,
+        }
     }
 
-    fn refuse_contradictions(&self, name: &str) -> Result<(), StartError> {
-        let contradiction = |first: &str, second: &str, reason: &str| {
-            Err(StartError::Settings(SettingsError::Contradiction {
-                first: format!("sources.{name}.{first}"),
-                second: format!("sources.{name}.{second}"),
-                reason: reason.to_owned(),
-            }))
+    /// Where the sender answers questions. Settings alone may say: nobody who calls the service can make it
+    /// ask around in the network it stands in.
+    pub(crate) fn sender(&self) -> Result<Option<Sender>, Unusable> {
+        let named = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let Some(url) = named(&self.reconcile_url) else {
+            return Ok(None);
         };
-        if self.secrets.is_empty() && self.public_keys.is_empty() && !self.allow_unsigned {
-            let reason = "without a secret or public key nothing it sends can be accepted";
-            return contradiction("secrets", "allow_unsigned", reason);
-        }
-        let body_only = self.body_only_signature || self.legacy_sorted_signature;
-        if body_only && !self.profile(name)?.has_body_signature() {
-            let reason = "requests of this profile are always signed with id and timestamp";
-            return contradiction("body_only_signature", "profile", reason);
-        }
-        Ok(())
+        let key = named(self.reconcile_key.expose());
+        let client = Client::new(&url, key.as_deref());
+        let client = client.map_err(|error| Unusable::new("reconcile_url", error))?;
+        Ok(Some(Sender {
+            client,
+            subscription: named(&self.reconcile_subscription),
+        }))
+    }
+
+    pub(crate) fn keys(&self) -> Result<Vec<Key>, Unusable> {
+        let secrets = self.secrets.iter();
+        let secrets = secrets.map(|text| key(KeyKind::Secret, text.expose()));
+        let publics = self.public_keys.iter();
+        let publics = publics.map(|text| key(KeyKind::PublicKey, text));
+        secrets.chain(publics).collect()
     }
 }

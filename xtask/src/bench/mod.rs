@@ -21,6 +21,12 @@ pub(crate) enum Bench {
     },
     /// Events from publisher to endpoint through the real service: rates, waits, neighbours, crashes
     Deliver(deliver::Arguments),
+    /// Signed events verified, deduplicated and applied by the receiver, on SQLite and PostgreSQL
+    Receive {
+        /// Passed on to the example `bench_receive` of package `receiver`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Design files: seconds and memory of reading made drawings and real files, beside ezdxf
     Extract(extract::Arguments),
 }
@@ -29,6 +35,7 @@ pub(crate) enum Bench {
 pub(crate) fn run(root: &Path, what: Bench) -> Result<(), String> {
     match what {
         Bench::Commit { arguments } => example(root, "db", "bench_commit", &arguments),
+        Bench::Receive { arguments } => example(root, "receiver", "bench_receive", &arguments),
         Bench::Deliver(arguments) => deliver::run(root, &arguments),
         Bench::Extract(arguments) => extract::run(root, &arguments),
     }

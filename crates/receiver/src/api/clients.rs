@@ -1,23 +1,52 @@
 //! `/clients`: whom the shop works for.
 
+use access::Caller;
 use actix_web::HttpResponse;
-use actix_web::web::Data;
+use actix_web::web::{Data, Path};
 use contract::{ClientCode, format_ms};
-use db::{Lane, TxError};
+use db::{Conn, TxError, TxResult};
 use serde::{Deserialize, Serialize};
 use service::{Json, Problem, Query};
 
-use super::page::{listed, slice, words};
-use super::{NAME_BYTES_MAX, not_written, read};
-use crate::facts::text;
+use super::fields::{Change, IfMatch, change, set_text, tagged};
+use super::page::{Paging, Wanted, listed, words};
+use super::{NAME_BYTES_MAX, Refused, read, unless_changed, write};
+use crate::facts::{InvalidFact, NOTES_BYTES_MAX, text};
 use crate::receiver::State;
-use crate::store::{self, DEFAULT_TENANT};
+use crate::store::clients::ClientFields;
+use crate::store::{self, clients};
+
+const COLUMNS: &[&str] = &[
+    "code",
+    "name",
+    "email",
+    "phone",
+    "notes",
+    "projects",
+    "created_at",
+    "changed_at",
+];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewClient {
     code: String,
     name: String,
+    email: Option<String>,
+    phone: Option<String>,
+    notes: Option<String>,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ClientChange {
+    name: Option<String>,
+    #[serde(default, deserialize_with = "change")]
+    email: Change<String>,
+    #[serde(default, deserialize_with = "change")]
+    phone: Change<String>,
+    #[serde(default, deserialize_with = "change")]
+    notes: Change<String>,
 }
 
 #[derive(Deserialize)]
@@ -27,6 +56,7 @@ pub(crate) struct ClientsQuery {
     limit: Option<i64>,
     #[serde(alias = "skip")]
     offset: Option<i64>,
+    cursor: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -34,52 +64,186 @@ struct Client {
     id: i64,
     code: String,
     name: String,
+    email: Option<String>,
+    phone: Option<String>,
+    notes: Option<String>,
+    projects: i64,
     created_at: String,
+    changed_at: String,
 }
 
 impl Client {
-    fn of(client: store::clients::Client) -> Self {
+    fn of(client: clients::Client) -> Self {
+        let fields = client.fields;
         Self {
             id: client.id,
             code: client.code,
-            name: client.name,
+            name: fields.name,
+            email: fields.email,
+            phone: fields.phone,
+            notes: fields.notes,
+            projects: client.projects,
             created_at: format_ms(client.created_at_ms),
+            changed_at: format_ms(client.changed_at_ms),
         }
     }
+}
+
+impl ClientChange {
+    fn onto(self, fields: &mut ClientFields) -> Result<(), InvalidFact> {
+        if let Some(name) = self.name {
+            fields.name = needed_name(name)?;
+        }
+        set_text("email", self.email, NAME_BYTES_MAX, &mut fields.email)?;
+        set_text("phone", self.phone, NAME_BYTES_MAX, &mut fields.phone)?;
+        set_text("notes", self.notes, NOTES_BYTES_MAX, &mut fields.notes)
+    }
+}
+
+fn needed_name(name: String) -> Result<String, InvalidFact> {
+    text("name", Some(name), NAME_BYTES_MAX)?.ok_or_else(|| InvalidFact {
+        field: "name".to_owned(),
+        message: "must not be empty".to_owned(),
+    })
+}
+
+fn missing() -> Refused {
+    Refused::Missing("this client".to_owned())
+}
+
+fn existing(conn: &mut Conn, tenant: i64, code: &ClientCode) -> TxResult<clients::Client, Refused> {
+    clients::find(conn, tenant, code)?.ok_or_else(|| TxError::Refused(missing()))
 }
 
 /// `POST /clients`: 201, or 409 when the code is taken.
 pub(crate) async fn create(
     state: Data<State>,
+    caller: Caller,
     Json(new): Json<NewClient>,
 ) -> Result<HttpResponse, Problem> {
     let code = ClientCode::parse(&new.code)
         .map_err(|error| Problem::invalid_field("code", error.to_string()))?;
-    let name = text("name", Some(new.name), NAME_BYTES_MAX)?
-        .ok_or_else(|| Problem::invalid_field("name", "must not be empty"))?;
-    let now_ms = state.clock.now_ms();
-    let taken = Problem::conflict(format!("there is a client {code} already"));
-    let written = state
-        .writer
-        .with_tx(Lane::Interactive, DEFAULT_TENANT, 0, move |tx| {
-            store::clients::insert(tx.conn(), DEFAULT_TENANT, &code, &name, now_ms)?
-                .ok_or(TxError::Refused(()))
-        });
-    let client = written
-        .await
-        .map_err(|error| not_written(error, |()| taken))?;
-    Ok(HttpResponse::Created().json(Client::of(client)))
+    let mut fields = ClientFields {
+        name: needed_name(new.name)?,
+        email: None,
+        phone: None,
+        notes: None,
+    };
+    let change = ClientChange {
+        name: None,
+        email: Some(new.email),
+        phone: Some(new.phone),
+        notes: Some(new.notes),
+    };
+    change.onto(&mut fields)?;
+    let (tenant, now_ms) = (caller.tenant_id, state.clock.now_ms());
+    let made = write(&state, tenant, move |tx| {
+        if !clients::insert(tx.conn(), tenant, &code, &fields, now_ms)? {
+            let taken = format!("there is a client {code} already");
+            return Err(TxError::Refused(Refused::Conflict(taken)));
+        }
+        existing(tx.conn(), tenant, &code)
+    });
+    let made = made.await?;
+    Ok(tagged(
+        HttpResponse::Created(),
+        made.revision,
+        Client::of(made),
+    ))
 }
 
 /// `GET /clients`: by code.
 pub(crate) async fn list(
     state: Data<State>,
+    caller: Caller,
+    wanted: Wanted,
     Query(query): Query<ClientsQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let slice = slice(query.limit, query.offset)?;
+    let paging = Paging {
+        limit: query.limit,
+        offset: query.offset,
+        cursor: query.cursor,
+    };
+    let slice = paging.slice(wanted, &clients::ORDER)?;
     let words = words("q", query.q)?;
     let page = read(&state, move |conn| {
-        store::clients::list(conn, DEFAULT_TENANT, words.as_deref(), slice)
+        store::clients::list(conn, caller.tenant_id, words.as_deref(), slice)
     });
-    Ok(listed(page.await?, Client::of))
+    Ok(listed(
+        wanted,
+        page.await?,
+        Client::of,
+        ("clients", COLUMNS),
+    ))
+}
+
+/// `GET /clients/{code}`.
+pub(crate) async fn get(
+    state: Data<State>,
+    caller: Caller,
+    code: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let code = ClientCode::parse(&code).map_err(|_no_code| missing())?;
+    let found = read(&state, move |conn| {
+        clients::find(conn, caller.tenant_id, &code)
+    });
+    let found = found.await?.ok_or_else(missing)?;
+    Ok(tagged(
+        HttpResponse::Ok(),
+        found.revision,
+        Client::of(found),
+    ))
+}
+
+/// `PATCH /clients/{code}`: what is absent stays.
+pub(crate) async fn change_one(
+    state: Data<State>,
+    caller: Caller,
+    code: Path<String>,
+    condition: IfMatch,
+    Json(change): Json<ClientChange>,
+) -> Result<HttpResponse, Problem> {
+    let code = ClientCode::parse(&code).map_err(|_no_code| missing())?;
+    let (tenant, now_ms) = (caller.tenant_id, state.clock.now_ms());
+    let changed = write(&state, tenant, move |tx| {
+        let client = existing(tx.conn(), tenant, &code)?;
+        condition.check(client.revision).map_err(TxError::Refused)?;
+        let mut fields = client.fields.clone();
+        let applied = change.clone().onto(&mut fields);
+        applied.map_err(|invalid| TxError::Refused(Refused::Invalid(invalid)))?;
+        if fields != client.fields {
+            let seen = (client.id, client.revision);
+            unless_changed(clients::update(tx.conn(), seen, &fields, now_ms)?)?;
+        }
+        existing(tx.conn(), tenant, &code)
+    });
+    let changed = changed.await?;
+    Ok(tagged(
+        HttpResponse::Ok(),
+        changed.revision,
+        Client::of(changed),
+    ))
+}
+
+/// `DELETE /clients/{code}`: 409 while it has projects.
+pub(crate) async fn delete(
+    state: Data<State>,
+    caller: Caller,
+    code: Path<String>,
+    condition: IfMatch,
+) -> Result<HttpResponse, Problem> {
+    let code = ClientCode::parse(&code).map_err(|_no_code| missing())?;
+    let tenant = caller.tenant_id;
+    let deleted = write(&state, tenant, move |tx| {
+        let client = existing(tx.conn(), tenant, &code)?;
+        condition.check(client.revision).map_err(TxError::Refused)?;
+        if client.projects > 0 {
+            let why = format!("client {code} has {} projects", client.projects);
+            return Err(TxError::Refused(Refused::Conflict(why)));
+        }
+        let seen = (client.id, client.revision);
+        unless_changed(clients::delete(tx.conn(), seen)?)
+    });
+    deleted.await?;
+    Ok(HttpResponse::NoContent().finish())
 }

@@ -1,16 +1,24 @@
 //! The handlers, one room per noun: they read a request, ask the store or the writer, and shape the answer.
-//! Must never write SQL.
+//! Must never write SQL, nor ask for anything but the caller's tenant.
 
 pub(crate) mod activity;
 pub(crate) mod card;
 pub(crate) mod clients;
+mod csv;
 pub(crate) mod design_files;
+mod fields;
 pub(crate) mod inbox;
+pub(crate) mod metrics;
 mod page;
+pub(crate) mod parts;
 pub(crate) mod projects;
+pub(crate) mod reconcile;
+pub(crate) mod sources;
+pub(crate) mod unmatched;
 pub(crate) mod webhooks;
 
-use db::{Conn, DbError, DbErrorKind, WriteError};
+use access::{Caller, of_read, of_write};
+use db::{Conn, DbError, Lane, Tx, TxError, TxResult};
 use service::{Code, Problem};
 
 use crate::facts::InvalidFact;
@@ -19,40 +27,64 @@ use crate::receiver::State;
 /// Longest name of a client or project, bytes.
 const NAME_BYTES_MAX: usize = 200;
 
+/// Why something was not written.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// What does not exist.
+    Missing(String),
+    /// What stands in the way.
+    Conflict(String),
+    /// It was changed since the caller read it.
+    Changed,
+    Invalid(InvalidFact),
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Missing(what) => Self::not_found(what),
+            Refused::Conflict(why) => Self::conflict(why),
+            Refused::Changed => Self::new(
+                Code::PreconditionFailed,
+                "it was changed since it was read: read it again, then repeat the change on what it is now",
+            ),
+            Refused::Invalid(invalid) => invalid.into(),
+        }
+    }
+}
+
 /// A short read.
 async fn read<T, F>(state: &State, read: F) -> Result<T, Problem>
 where
     T: Send + 'static,
     F: FnOnce(&mut Conn) -> Result<T, DbError> + Send + 'static,
 {
-    let answer = state.database.reads().run(read).await;
-    answer.map_err(|error| match error.kind {
-        DbErrorKind::Retry | DbErrorKind::Lost | DbErrorKind::Full => {
-            Problem::unavailable("The database cannot be read now.", error)
-        }
-        _ => Problem::internal(error),
-    })
+    state.database.reads().run(read).await.map_err(of_read)
 }
 
-/// What a write that was not done means to the caller; `refused` shapes the job's own refusal.
-fn not_written<E>(error: WriteError<E>, refused: impl FnOnce(E) -> Problem) -> Problem {
-    match error {
-        WriteError::Refused(refusal) => refused(refusal),
-        WriteError::Busy => {
-            Problem::unavailable("Too many writes are waiting.", "the writer's queue is full")
-        }
-        WriteError::Unavailable(cause) => {
-            Problem::unavailable("The database cannot be written now.", cause)
-        }
-        WriteError::OutcomeUnknown(cause) => {
-            tracing::warn!("outcome unknown: {cause}");
-            Problem::new(
-                Code::OutcomeUnknown,
-                "The database did not confirm the write; send it again, repeats are recognised.",
-            )
-        }
-        WriteError::Failed(cause) => Problem::internal(cause),
+/// A write, answered after its commit.
+async fn write<T, F>(state: &State, tenant: i64, job: F) -> Result<T, Problem>
+where
+    T: Send + 'static,
+    F: FnMut(&mut Tx<'_>) -> TxResult<T, Refused> + Send + 'static,
+{
+    let written = state.writer.with_tx(Lane::Interactive, tenant, 0, job);
+    written.await.map_err(of_write)
+}
+
+/// The outcome of a change that holds only for the revision it was made from.
+fn unless_changed(done: bool) -> TxResult<(), Refused> {
+    match done {
+        true => Ok(()),
+        false => Err(TxError::Refused(Refused::Changed)),
     }
+}
+
+/// What activity calls the caller.
+fn actor(caller: &Caller) -> String {
+    caller
+        .key_id
+        .map_or_else(|| "operator".to_owned(), |id| format!("key {id}"))
 }
 
 impl From<InvalidFact> for Problem {

@@ -3,17 +3,18 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header::HeaderMap;
+use access::of_write;
+use actix_web::http::header::{CONTENT_LENGTH, HeaderMap};
 use actix_web::web::{Bytes, Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use contract::{Headers, Refusal};
 use serde::Serialize;
 use service::{BodyLimits, Code, Problem};
 
-use super::not_written;
+use crate::metrics::Began;
 use crate::receive::{Incoming, ProjectLink, Receipt};
 use crate::receiver::State;
-use crate::source::Source;
+use crate::source::{Source, kept_headers};
 
 #[derive(Debug, Default, PartialEq, Serialize)]
 struct Answer {
@@ -43,17 +44,68 @@ pub(crate) async fn receive(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
+    let began = Began::now();
     let source = find(&state, &source)?;
-    let body = body(&state, &request, payload).await?;
+    let received = admitted(&state, &source, &request, payload).await;
+    let outcome = match &received {
+        Ok(receipt) => outcome(receipt),
+        Err(problem) => problem.code().as_str(),
+    };
+    let metrics = &state.metrics;
+    metrics.event(&source.name, outcome, began.seconds());
+    answered(received?)
+}
+
+async fn admitted(
+    state: &State,
+    source: &Arc<Source>,
+    request: &HttpRequest,
+    payload: Payload,
+) -> Result<Receipt, Problem> {
+    if !source.admits(request.peer_addr().map(|peer| peer.ip())) {
+        let detail = "requests of this source are not accepted from this address";
+        return Err(Problem::new(Code::Forbidden, detail));
+    }
+    let body = body(source.verifier.body_bytes_max, request, payload).await?;
     let now_ms = state.clock.now_ms();
     let headers = RequestHeaders(request.headers());
-    let accepted = source
-        .accept(&headers, &body, now_ms.div_euclid(1000))
-        .map_err(refused)?;
-    let incoming = Incoming::new(source, accepted, now_ms);
+    let accepted = source.accept(&headers, &body, now_ms).map_err(refused)?;
+    let kept = request.headers().iter();
+    let kept = kept_headers(kept.map(|(name, value)| (name.as_str(), value.as_bytes())));
+    let incoming = Incoming::new(Arc::clone(source), accepted, kept, now_ms);
     let written = state.receive.submit(incoming.submission()).await;
-    let receipt = written.map_err(|error| not_written(error, |never| match never {}))?;
+    written.map_err(of_write)
+}
+
+/// What metrics call it.
+fn outcome(receipt: &Receipt) -> &'static str {
+    match receipt {
+        Receipt::Applied { stale: true, .. } => "stale",
+        Receipt::Applied {
+            project: ProjectLink::Unknown(_),
+            ..
+        } => "unmatched",
+        Receipt::Applied { .. } | Receipt::Handled => "applied",
+        Receipt::UnknownType => "unknown",
+        Receipt::Duplicate { .. } => "duplicate",
+        Receipt::Refused { .. } => "failed",
+    }
+}
+
+/// The answer to an event that was written.
+pub(super) fn answered(receipt: Receipt) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().json(answer(receipt)?))
+}
+
+/// The answer to an event that needs no further application.
+pub(super) fn was_applied(design_file_id: Option<i64>) -> HttpResponse {
+    HttpResponse::Ok().json(Answer {
+        success: true,
+        message: "applied before; it stays as it is",
+        design_file_id,
+        duplicate: Some(true),
+        ..Answer::default()
+    })
 }
 
 /// `GET /webhooks/{source}/health`.
@@ -69,7 +121,7 @@ pub(crate) async fn health(
     }))
 }
 
-fn find<'s>(state: &'s State, name: &str) -> Result<&'s Arc<Source>, Problem> {
+fn find(state: &State, name: &str) -> Result<Arc<Source>, Problem> {
     let source = state.sources.find(name);
     source.ok_or_else(|| Problem::not_found("a source of this name"))
 }
@@ -83,8 +135,19 @@ impl Headers for RequestHeaders<'_> {
 }
 
 /// The raw body, whatever its content type.
-async fn body(state: &State, request: &HttpRequest, payload: Payload) -> Result<Bytes, Problem> {
-    let bytes_max = state.body_bytes_max;
+async fn body(bytes_max: usize, request: &HttpRequest, payload: Payload) -> Result<Bytes, Problem> {
+    let too_large = || {
+        let limit = "body_bytes_max of the source or of the receiver";
+        Problem::new(
+            Code::BodyTooLarge,
+            format!("the body may have {bytes_max} bytes ({limit})"),
+        )
+    };
+    let promised = request.headers().get(CONTENT_LENGTH);
+    let promised: Option<u64> = promised.and_then(|length| length.to_str().ok()?.parse().ok());
+    if promised.is_some_and(|bytes| usize::try_from(bytes).is_ok_and(|bytes| bytes > bytes_max)) {
+        return Err(too_large());
+    }
     let time_max = request
         .app_data::<BodyLimits>()
         .copied()
@@ -94,10 +157,7 @@ async fn body(state: &State, request: &HttpRequest, payload: Payload) -> Result<
     match arrived {
         Ok(Ok(Ok(bytes))) => Ok(bytes),
         Ok(Ok(Err(error))) => Err(Problem::new(Code::BadRequest, error.to_string())),
-        Ok(Err(_too_large)) => Err(Problem::new(
-            Code::BodyTooLarge,
-            format!("the body may have {bytes_max} bytes (receiver.body_bytes_max)"),
-        )),
+        Ok(Err(_too_large)) => Err(too_large()),
         Err(_elapsed) => Err(Problem::new(
             Code::RequestTimeout,
             format!("the body did not arrive within {} s", time_max.as_secs()),
@@ -105,7 +165,7 @@ async fn body(state: &State, request: &HttpRequest, payload: Payload) -> Result<
     }
 }
 
-fn refused(refusal: Refusal) -> Problem {
+pub(super) fn refused(refusal: Refusal) -> Problem {
     let code = match refusal {
         Refusal::MissingSignature => Code::MissingSignature,
         Refusal::MalformedSignature(_) => Code::MalformedSignature,
@@ -148,6 +208,7 @@ fn answer(receipt: Receipt) -> Result<Answer, Problem> {
                 ..done(message)
             }
         }
+        Receipt::Handled => done("applied"),
         Receipt::UnknownType => done("recorded; events of this type are not applied"),
         Receipt::Duplicate {
             design_file_id,

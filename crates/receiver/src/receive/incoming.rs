@@ -3,12 +3,12 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use contract::{EventType, FileEventKind, FileSnapshot, ReceivedEvent};
+use contract::{EventType, FileEventKind, FileSnapshot, JsonObject, ReceivedEvent};
 use db::Submission;
 
 use crate::facts::{Facts, InvalidFact, text};
 use crate::order::EventOrder;
-use crate::source::{Accepted, Source};
+use crate::source::{Accepted, Source, Verified};
 
 /// Longest origin.
 const ORIGIN_BYTES_MAX: usize = 128;
@@ -21,7 +21,11 @@ pub(crate) struct Incoming {
     pub event_type: EventType,
     pub timestamp_ms: i64,
     pub received_at_ms: i64,
+    pub verified: Verified,
+    /// As they are kept.
+    pub headers: String,
     pub body: Vec<u8>,
+    pub data: JsonObject,
     pub content: Content,
 }
 
@@ -56,20 +60,29 @@ pub(crate) struct FileIdentity {
 }
 
 impl Incoming {
-    pub(crate) fn new(source: &Arc<Source>, accepted: Accepted<'_>, received_at_ms: i64) -> Self {
-        let Accepted { key, event, body } = accepted;
+    /// `headers` are those that are kept.
+    pub(crate) fn new(
+        source: Arc<Source>,
+        accepted: Accepted<'_>,
+        headers: String,
+        received_at_ms: i64,
+    ) -> Self {
+        let (key, event) = (accepted.key, accepted.event);
         let content = match FileEventKind::of(&event.event_type) {
             None => Content::Other,
             Some(kind) => FileEvent::of(source.id, kind, &key, &event)
                 .map_or_else(Content::Invalid, |file| Content::File(Box::new(file))),
         };
         Self {
-            source: Arc::clone(source),
+            source,
             key,
             event_type: event.event_type,
             timestamp_ms: event.timestamp_ms,
             received_at_ms,
-            body: body.into_owned(),
+            verified: accepted.verified,
+            headers,
+            body: accepted.body.into_owned(),
+            data: event.data,
             content,
         }
     }
@@ -91,7 +104,7 @@ impl Incoming {
         Submission {
             tenant: self.source.tenant_id,
             key: hasher.finish(),
-            bytes: self.body.len(),
+            bytes: self.body.len() + self.headers.len(),
             item: self,
         }
     }

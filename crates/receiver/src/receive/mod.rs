@@ -6,21 +6,27 @@ mod incoming;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use contract::{ClientCode, ProjectCode};
 use db::{Conn, DbError, DbErrorKind, Lane, SetJob, Tx};
 
 pub(crate) use incoming::{Content, FileEvent, FileIdentity, Incoming};
 
-use crate::settings::UnknownProject;
-use crate::store::activity::NewActivity;
+use crate::apply::{Apply, NewEvent};
+use crate::source::UnknownProject;
+use crate::store::activity::{ActivityKind, AppliedEvent, Deed};
+use crate::store::clients::ClientFields;
 use crate::store::design_files::AppliedFile;
 use crate::store::inbox::{Arrival, Outcome, Recorded};
-use crate::store::projects::{NewProject, TenantCode};
-use crate::store::{activity, design_files, inbox, projects};
+use crate::store::projects::{NewProject, ProjectFields, TenantCode};
+use crate::store::{activity, clients, design_files, inbox, projects};
 
 /// Writes accepted events.
-pub(crate) struct Receive;
+pub(crate) struct Receive {
+    /// Takes part in what they bring about.
+    pub handler: Arc<dyn Apply>,
+}
 
 /// What an event brought about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +37,8 @@ pub(crate) enum Receipt {
         /// A newer event had left nothing of it to see.
         stale: bool,
     },
+    /// Another program's handler has taken it.
+    Handled,
     /// Stored, and that is all.
     UnknownType,
     Duplicate {
@@ -61,10 +69,12 @@ impl SetJob for Receive {
     fn run(&self, tx: &mut Tx<'_>, items: &mut [Incoming]) -> Result<Vec<Receipt>, DbError> {
         let conn = tx.conn();
         let projects = meet_projects(conn, items)?;
-        let arrivals = arrivals(items, &projects);
+        let takes = |item: &Incoming| self.handler.takes(item.event_type.as_str());
+        let arrivals = arrivals(items, |item| judge(item, &projects, takes(item)));
         let recorded = inbox::record(conn, &arrivals)?;
         let files = apply(conn, &arrivals, &recorded)?;
-        let earlier = files_of_repeats(conn, &recorded)?;
+        hand_over(conn, &*self.handler, &arrivals, &recorded)?;
+        let earlier = files_of_repeats(conn, &arrivals, &recorded)?;
         let batch = Batch {
             projects,
             arrivals,
@@ -93,7 +103,7 @@ fn project_of(item: &Incoming) -> Option<(i64, &str)> {
 fn meet_projects(conn: &mut Conn, items: &[Incoming]) -> Result<HashMap<TenantCode, i64>, DbError> {
     let named: BTreeSet<(i64, &str)> = items.iter().filter_map(project_of).collect();
     let known = projects::ids(conn, named.iter().copied())?;
-    let missing: BTreeMap<TenantCode, NewProject> = items
+    let missing: BTreeMap<TenantCode, (NewProject, &str)> = items
         .iter()
         .filter(|item| item.source.unknown_project == UnknownProject::Create)
         .filter_map(project_to_make)
@@ -102,23 +112,54 @@ fn meet_projects(conn: &mut Conn, items: &[Incoming]) -> Result<HashMap<TenantCo
     if missing.is_empty() {
         return Ok(known);
     }
-    for ((tenant, _), project) in &missing {
-        projects::insert(conn, *tenant, project)?;
+    let mut made = Vec::with_capacity(missing.len());
+    for (code, (project, source)) in missing {
+        if make_project(conn, code.0, &project)? {
+            made.push((code, project, source));
+        }
     }
-    projects::ids(conn, named.into_iter())
+    let known = projects::ids(conn, named.into_iter())?;
+    for ((tenant_id, code), project, source) in made {
+        let deed = Deed {
+            tenant_id,
+            kind: ActivityKind::ProjectCreated,
+            actor: source,
+            design_file_id: None,
+            project_id: known.get(&(tenant_id, code.clone())).copied(),
+            project_code: Some(&code),
+            facts: &crate::projects::shown(project.client_code.as_ref(), &project.fields),
+            now_ms: project.created_at_ms,
+        };
+        activity::record(conn, &deed)?;
+    }
+    Ok(known)
 }
 
-/// The project of an event, if its code is one.
-fn project_to_make(item: &Incoming) -> Option<(TenantCode, NewProject)> {
+/// Whether it was not there; its client is made too, called by its code.
+fn make_project(conn: &mut Conn, tenant: i64, project: &NewProject) -> Result<bool, DbError> {
+    if let Some(code) = &project.client_code {
+        let client = ClientFields {
+            name: code.to_string(),
+            email: None,
+            phone: None,
+            notes: None,
+        };
+        clients::insert(conn, tenant, code, &client, project.created_at_ms)?;
+    }
+    projects::insert(conn, tenant, project)
+}
+
+/// The project of an event, if its code is one, and the source that names it.
+fn project_to_make(item: &Incoming) -> Option<(TenantCode, (NewProject, &str))> {
     let (tenant, code) = project_of(item)?;
     let parsed = ProjectCode::parse(code).ok()?;
     let project = NewProject {
         client_code: client_of(&parsed),
         code: parsed,
-        name: None,
+        fields: ProjectFields::unknown(),
         created_at_ms: item.received_at_ms,
     };
-    Some(((tenant, code.to_owned()), project))
+    Some(((tenant, code.to_owned()), (project, &item.source.name)))
 }
 
 /// The client that a project code names.
@@ -130,13 +171,13 @@ pub(crate) fn client_of(code: &ProjectCode) -> Option<ClientCode> {
 /// The events of the batch, each once, in the order in which rows are locked. Of equal keys the first counts.
 fn arrivals<'i>(
     items: &'i [Incoming],
-    projects: &HashMap<TenantCode, i64>,
+    judge: impl Fn(&Incoming) -> Outcome,
 ) -> BTreeMap<EventKey<'i>, Arrival<'i>> {
     let mut arrivals: BTreeMap<EventKey<'i>, Arrival<'i>> = BTreeMap::new();
     for item in items {
         let arrival = arrivals.entry(key(item)).or_insert_with(|| Arrival {
             incoming: item,
-            outcome: judge(item, projects),
+            outcome: judge(item),
             copies: 0,
         });
         arrival.copies += 1;
@@ -144,8 +185,9 @@ fn arrivals<'i>(
     arrivals
 }
 
-fn judge(item: &Incoming, projects: &HashMap<TenantCode, i64>) -> Outcome {
+fn judge(item: &Incoming, projects: &HashMap<TenantCode, i64>, is_taken: bool) -> Outcome {
     match &item.content {
+        Content::Other if is_taken => Outcome::Applied,
         Content::Other => Outcome::UnknownType,
         Content::Invalid(invalid) => Outcome::Failed {
             code: "invalid_field",
@@ -176,55 +218,88 @@ fn link(item: &Incoming, projects: &HashMap<TenantCode, i64>) -> ProjectLink {
     }
 }
 
+/// The events that are to be applied now, with their inbox rows.
+fn new<'a, 'i>(
+    arrivals: &'a BTreeMap<EventKey<'i>, Arrival<'i>>,
+    recorded: &'a BTreeMap<EventKey<'i>, Recorded>,
+) -> impl Iterator<Item = (i64, &'i Incoming)> + 'a {
+    arrivals.iter().filter_map(|(key, arrival)| {
+        let is_applied = matches!(arrival.outcome, Outcome::Applied);
+        let recorded = recorded.get(key).filter(|row| is_applied && row.is_new)?;
+        Some((recorded.id, arrival.incoming))
+    })
+}
+
 /// Design files and activity of the events that are new.
 fn apply<'i>(
     conn: &mut Conn,
     arrivals: &BTreeMap<EventKey<'i>, Arrival<'i>>,
     recorded: &BTreeMap<EventKey<'i>, Recorded>,
 ) -> Result<HashMap<FileIdentity, AppliedFile>, DbError> {
-    let new = |(key, arrival): (&EventKey<'i>, &Arrival<'i>)| {
-        let is_applied = matches!(arrival.outcome, Outcome::Applied);
-        let recorded = recorded.get(key).filter(|row| is_applied && row.is_new)?;
-        let tenant_id = arrival.incoming.source.tenant_id;
-        Some((recorded.id, tenant_id, arrival.incoming.file()?))
-    };
-    let events: Vec<(i64, i64, &'i FileEvent)> = arrivals.iter().filter_map(new).collect();
+    let events = new(arrivals, recorded)
+        .filter_map(|(inbox_id, incoming)| Some((inbox_id, incoming, incoming.file()?)));
+    let events: Vec<(i64, &'i Incoming, &'i FileEvent)> = events.collect();
     let of_tenants = events
         .iter()
-        .map(|(_, tenant_id, event)| (*tenant_id, *event));
+        .map(|(_, incoming, event)| (incoming.source.tenant_id, *event));
     let files = design_files::apply(conn, of_tenants)?;
-    let activity = |(inbox_id, tenant_id, event): &(i64, i64, &'i FileEvent)| {
+    let applied = |(inbox_id, incoming, event): &(i64, &'i Incoming, &'i FileEvent)| {
         let file = files.get(&event.file).ok_or_else(unanswered)?;
-        Ok(NewActivity {
+        Ok(AppliedEvent {
             inbox_id: *inbox_id,
-            tenant_id: *tenant_id,
             design_file_id: file.id,
+            incoming,
             event,
             stale: file.outdates(event),
         })
     };
-    let activities = events
+    let applied = events
         .iter()
-        .map(activity)
+        .map(applied)
         .collect::<Result<Vec<_>, DbError>>()?;
-    activity::insert(conn, &activities)?;
+    activity::insert(conn, &applied)?;
     Ok(files)
 }
 
-/// The design files of events that were applied before, by inbox row.
+/// Gives the handler the new events of its types.
+fn hand_over(
+    conn: &mut Conn,
+    handler: &dyn Apply,
+    arrivals: &BTreeMap<EventKey<'_>, Arrival<'_>>,
+    recorded: &BTreeMap<EventKey<'_>, Recorded>,
+) -> Result<(), DbError> {
+    let taken = new(arrivals, recorded)
+        .map(|(_, incoming)| incoming)
+        .filter(|incoming| handler.takes(incoming.event_type.as_str()));
+    let events = taken.map(|incoming| NewEvent {
+        source: &incoming.source.name,
+        tenant_id: incoming.source.tenant_id,
+        id: &incoming.key,
+        event_type: incoming.event_type.as_str(),
+        timestamp_ms: incoming.timestamp_ms,
+        data: incoming.data.as_str(),
+        body: &incoming.body,
+    });
+    let events: Vec<NewEvent<'_>> = events.collect();
+    match events.is_empty() {
+        true => Ok(()),
+        false => handler.apply(conn, &events),
+    }
+}
+
+/// The design files of events that were applied before.
 fn files_of_repeats(
     conn: &mut Conn,
+    arrivals: &BTreeMap<EventKey<'_>, Arrival<'_>>,
     recorded: &BTreeMap<EventKey<'_>, Recorded>,
-) -> Result<HashMap<i64, i64>, DbError> {
-    let repeats = recorded
-        .values()
-        .filter(|row| !row.is_new)
-        .map(|row| row.id);
-    let about = activity::about(conn, repeats)?;
-    Ok(about
-        .into_iter()
-        .map(|row| (row.inbox_id, row.design_file_id))
-        .collect())
+) -> Result<HashMap<FileIdentity, i64>, DbError> {
+    let repeats = arrivals.iter().filter(|(key, _)| {
+        let recorded = recorded.get(*key);
+        recorded.is_some_and(|row| !row.is_new)
+    });
+    let files = repeats.filter_map(|(_, arrival)| Some(&arrival.incoming.file()?.file));
+    let files: BTreeSet<&FileIdentity> = files.collect();
+    design_files::ids(conn, files.into_iter())
 }
 
 /// All that was found and written.
@@ -233,7 +308,7 @@ struct Batch<'i> {
     arrivals: BTreeMap<EventKey<'i>, Arrival<'i>>,
     recorded: BTreeMap<EventKey<'i>, Recorded>,
     files: HashMap<FileIdentity, AppliedFile>,
-    earlier: HashMap<i64, i64>,
+    earlier: HashMap<FileIdentity, i64>,
 }
 
 impl Batch<'_> {
@@ -251,6 +326,7 @@ impl Batch<'_> {
                 message: message.clone(),
             },
             (Outcome::UnknownType, _) if recorded.is_new && is_first => Receipt::UnknownType,
+            (Outcome::Applied, None) if recorded.is_new && is_first => Receipt::Handled,
             (Outcome::Applied, Some((event, file))) if recorded.is_new && is_first => {
                 Receipt::Applied {
                     design_file_id: file.id,
@@ -261,7 +337,9 @@ impl Batch<'_> {
             (_, file) => Receipt::Duplicate {
                 design_file_id: match recorded.is_new {
                     true => file.map(|(_, file)| file.id),
-                    false => self.earlier.get(&recorded.id).copied(),
+                    false => item
+                        .file()
+                        .and_then(|event| self.earlier.get(&event.file).copied()),
                 },
                 project_id: match project {
                     ProjectLink::Known(id) => Some(id),

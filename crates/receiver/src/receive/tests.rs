@@ -3,25 +3,26 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use contract::{
-    BodySignature, Event, EventId, FileEventKind, FileSnapshot, Profile, Verifier, render,
-};
-use db::{Database, Submitter, Writer, WriterSettings, sql};
+use contract::{Event, EventId, EventType, FileEventKind, FileSnapshot, Profile, render};
+use db::{Conn, Database, Submitter, Writer, WriterSettings, sql};
 use futures_util::future::join_all;
 use proptest::prelude::*;
 use testkit::TempDb;
+use tokio::runtime::Runtime;
 
 use super::{Incoming, Receipt, Receive};
-use crate::settings::UnknownProject;
-use crate::source::Source;
+use crate::apply::Nothing;
+use crate::source::tests::unsigned;
+use crate::source::{Format, Source, UnknownProject};
 use crate::store::activity::ActivityQuery;
 use crate::store::design_files::DesignFileQuery;
+use crate::store::inbox::InboxQuery;
+use crate::store::projects::ProjectQuery;
 use crate::store::{self, Slice};
 
-const ALL: Slice = Slice {
-    limit: 10_000,
-    offset: 0,
-};
+fn all() -> Slice {
+    Slice::first(10_000)
+}
 
 struct Shop {
     database: Database,
@@ -37,7 +38,9 @@ impl Shop {
         let database = Database::open(temp.settings(), store::migrations()).unwrap();
         let writer = Writer::start(&database, WriterSettings::default()).unwrap();
         Self {
-            receive: writer.register(Receive),
+            receive: writer.register(Receive {
+                handler: Arc::new(Nothing),
+            }),
             database,
             _writer: writer,
             next: AtomicI64::new(2),
@@ -52,21 +55,9 @@ impl Shop {
         let mut conn = self.database.connect().unwrap();
         let tenant = sql("INSERT INTO tenants (id, name) VALUES (?, ?)");
         conn.execute(tenant.bind(tenant_id).bind(&name)).unwrap();
-        let id = store::sources::ensure(&mut conn, &name).unwrap();
-        Arc::new(Source {
-            id,
-            tenant_id,
-            name,
-            profile,
-            verifier: Verifier {
-                keys: Vec::new(),
-                tolerance_seconds: 300,
-                body_bytes_max: 1 << 20,
-                body_signature: BodySignature::Refused,
-            },
-            allow_unsigned: true,
-            unknown_project: UnknownProject::Create,
-        })
+        let id = store::sources::ensure(&mut conn, tenant_id, &name, 0).unwrap();
+        let identity = (id.unwrap(), tenant_id, name.as_str());
+        Arc::new(unsigned(identity, profile, UnknownProject::Create))
     }
 
     /// Hands in the events of each batch at once.
@@ -74,11 +65,15 @@ impl Shop {
         let mut receipts = Vec::new();
         for batch in batches {
             let jobs = batch.iter().map(|event| {
-                let body = render(source.profile, event, "endpoint").unwrap();
+                let Format::Wire(profile) = source.format else {
+                    unreachable!("no foreign source is made here");
+                };
+                let body = render(profile, event, "endpoint").unwrap();
                 let id = event.id.to_string();
                 let accepted = source.accept(&[("webhook-id", id)][..], &body, 0).unwrap();
-                self.receive
-                    .submit(Incoming::new(source, accepted, 0).submission())
+                self.receive.submit(
+                    Incoming::new(Arc::clone(source), accepted, "{}".to_owned(), 0).submission(),
+                )
             });
             receipts.extend(join_all(jobs).await.into_iter().map(Result::unwrap));
         }
@@ -88,44 +83,58 @@ impl Shop {
     /// Everything that can be read of a sender's tenant, but for ids given on arrival.
     fn rows(&self, source: &Source) -> Rows {
         let tenant = source.tenant_id;
-        self.database
-            .reads()
-            .run_blocking(|conn| {
-                let query = DesignFileQuery::default();
-                let mut files = store::design_files::list(conn, tenant, query, ALL)?.items;
-                let activity = store::activity::list(conn, tenant, ActivityQuery::default(), ALL)?;
-                let projects = store::projects::list(conn, tenant, None, None, ALL)?.items;
-                let mut projects: Vec<String> = projects
-                    .into_iter()
-                    .map(|project| {
-                        format!(
-                            "{} {:?} {}",
-                            project.code, project.client_code, project.design_files
-                        )
-                    })
-                    .collect();
-                projects.sort();
-                for file in &mut files {
-                    (file.id, file.project_id) = (0, file.project_id.map(|_| 0));
-                    file.source.clear();
-                }
-                let activity = activity.items.into_iter().map(|mut one| {
-                    (one.id, one.design_file_id) = (0, 0);
-                    one.source.clear();
-                    format!("{one:?}")
-                });
-                Ok(Rows {
-                    deleted: files
+        let read = |conn: &mut Conn| {
+            let query = DesignFileQuery::default();
+            let mut files = store::design_files::list(conn, tenant, query, all())?.items;
+            let activity = store::activity::list(conn, tenant, ActivityQuery::default(), all())?;
+            let projects = store::projects::list(conn, tenant, ProjectQuery::default(), all())?;
+            let clients = store::clients::list(conn, tenant, None, all())?;
+            let inbox = store::inbox::list(conn, tenant, InboxQuery::default(), all())?;
+            for file in &mut files {
+                (file.id, file.project_id) = (0, file.project_id.map(|_| 0));
+                (file.source, file.source_id) = (String::new(), 0);
+            }
+            let activity = activity.items.into_iter().map(|mut one| {
+                (one.id, one.design_file_id, one.project_id) = (0, None, None);
+                (one.source, one.actor) = (None, None);
+                one
+            });
+            let (events, deeds): (Vec<_>, Vec<_>) = activity.partition(|one| one.kind < 10);
+            Ok(Rows {
+                deleted: files
+                    .iter()
+                    .map(|file| (file.ingest_id, file.is_deleted == 1))
+                    .collect(),
+                files: files.iter().map(|file| format!("{file:?}")).collect(),
+                activity: events.iter().map(|one| format!("{one:?}")).collect(),
+                deeds: sorted(deeds.iter().map(|one| format!("{one:?}"))),
+                projects: sorted(
+                    projects.items.iter().map(|one| {
+                        format!("{} {:?} {}", one.code, one.client_code, one.design_files)
+                    }),
+                ),
+                clients: sorted(
+                    clients
+                        .items
                         .iter()
-                        .map(|file| (file.ingest_id, file.is_deleted == 1))
-                        .collect(),
-                    files: files.iter().map(|file| format!("{file:?}")).collect(),
-                    activity: activity.collect(),
-                    projects,
-                })
+                        .map(|one| format!("{} {}", one.code, one.projects)),
+                ),
+                inbox: sorted(
+                    inbox
+                        .items
+                        .iter()
+                        .map(|one| format!("{} {}", one.event_key, one.state)),
+                ),
             })
-            .unwrap()
+        };
+        self.database.reads().run_blocking(read).unwrap()
     }
+}
+
+fn sorted(texts: impl Iterator<Item = String>) -> Vec<String> {
+    let mut texts: Vec<String> = texts.collect();
+    texts.sort();
+    texts
 }
 
 #[derive(Debug, PartialEq)]
@@ -133,7 +142,10 @@ struct Rows {
     deleted: Vec<(i64, bool)>,
     files: Vec<String>,
     activity: Vec<String>,
+    deeds: Vec<String>,
     projects: Vec<String>,
+    clients: Vec<String>,
+    inbox: Vec<String>,
 }
 
 /// One step in a file's life.
@@ -190,14 +202,26 @@ fn life(ingest_id: i64, steps: &[Step]) -> Vec<Event> {
         .collect()
 }
 
-/// The events of up to three files in order, and the same with repeats in any order and any batches.
+/// An event that nobody applies.
+fn noise(nth: u8) -> Event {
+    let step = Step {
+        kind: FileEventKind::Ingested,
+        project: 0,
+        name: 0,
+    };
+    Event {
+        id: EventId::new(1_761_042_600_000, [99, nth, 0, 0, 0, 0, 0, 0, 0, 0]),
+        event_type: EventType::parse("invoice.paid").unwrap(),
+        ..event(99, nth, &step)
+    }
+}
+
+/// The events of up to three files in order, with others between them, and the same with repeats in any order and any batches.
 fn histories() -> impl Strategy<Value = (Vec<Event>, Vec<Vec<Event>>)> {
     let files = proptest::collection::vec(proptest::collection::vec(step(), 1..8), 1..4);
-    files.prop_flat_map(|files| {
-        let events: Vec<Event> = (1..)
-            .zip(&files)
-            .flat_map(|(id, steps)| life(id, steps))
-            .collect();
+    (files, 0..3_u8).prop_flat_map(|(files, others)| {
+        let lives = (1..).zip(&files).flat_map(|(id, steps)| life(id, steps));
+        let events: Vec<Event> = lives.chain((0..others).map(noise)).collect();
         let repeats = proptest::sample::subsequence(events.clone(), 0..=events.len());
         let shuffled = (Just(events.clone()), repeats)
             .prop_flat_map(|(events, repeats)| Just([events, repeats].concat()).prop_shuffle());
@@ -207,47 +231,81 @@ fn histories() -> impl Strategy<Value = (Vec<Event>, Vec<Vec<Event>>)> {
     })
 }
 
-#[test]
-fn any_order_and_number_of_arrivals_gives_the_rows_of_the_orderly_run() {
-    let shop = Shop::open(TempDb::sqlite());
-    let runtime = tokio::runtime::Builder::new_current_thread()
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .unwrap();
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(100));
-    let ran = runner.run(&histories(), |(events, batches)| {
-        // With sequences, and with nothing but timestamps to go by.
-        for profile in [Profile::Standard, Profile::Resource] {
-            let orderly = shop.source(profile);
-            let one_by_one: Vec<Vec<Event>> =
-                events.iter().map(|event| vec![event.clone()]).collect();
-            let receipts = runtime.block_on(shop.receive(&orderly, &one_by_one));
-            let applied = |receipt: &Receipt| matches!(receipt, Receipt::Applied { .. });
-            prop_assert!(receipts.iter().all(applied), "{receipts:?}");
+        .unwrap()
+}
 
-            let unruly = shop.source(profile);
-            let receipts = runtime.block_on(shop.receive(&unruly, &batches));
-            prop_assert_eq!(
-                receipts.iter().filter(|receipt| applied(receipt)).count(),
-                events.len()
-            );
-            let expected = shop.rows(&orderly);
-            prop_assert_eq!(expected.activity.len(), events.len());
-            prop_assert_eq!(&expected, &shop.rows(&unruly));
-        }
-        Ok(())
-    });
-    ran.unwrap();
+#[test]
+fn any_order_and_number_of_arrivals_gives_the_rows_of_the_orderly_run() {
+    for (temp, cases) in TempDb::both().into_iter().zip([100, 12]) {
+        let shop = Shop::open(temp);
+        let runtime = runtime();
+        let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(cases));
+        let ran = runner.run(&histories(), |(events, batches)| {
+            // With sequences, and with nothing but timestamps to go by.
+            for profile in [Profile::Standard, Profile::Resource] {
+                let orderly = shop.source(profile);
+                let one_by_one: Vec<Vec<Event>> =
+                    events.iter().map(|event| vec![event.clone()]).collect();
+                let receipts = runtime.block_on(shop.receive(&orderly, &one_by_one));
+                let applied = |receipt: &&Receipt| matches!(receipt, Receipt::Applied { .. });
+                let of_files = events
+                    .iter()
+                    .filter(|event| FileEventKind::of(&event.event_type).is_some())
+                    .count();
+                prop_assert_eq!(receipts.iter().filter(applied).count(), of_files);
+
+                let unruly = shop.source(profile);
+                let receipts = runtime.block_on(shop.receive(&unruly, &batches));
+                prop_assert_eq!(receipts.iter().filter(applied).count(), of_files);
+                let expected = shop.rows(&orderly);
+                prop_assert_eq!(expected.activity.len(), of_files);
+                prop_assert_eq!(expected.inbox.len(), events.len());
+                prop_assert_eq!(&expected, &shop.rows(&unruly));
+            }
+            Ok(())
+        });
+        ran.unwrap();
+    }
+}
+
+#[test]
+fn what_the_inbox_has_forgotten_is_not_told_twice() {
+    for temp in TempDb::both() {
+        let shop = Shop::open(temp);
+        let runtime = runtime();
+        let source = shop.source(Profile::Standard);
+        let steps = [FileEventKind::Ingested, FileEventKind::Processed].map(|kind| Step {
+            kind,
+            project: 0,
+            name: 0,
+        });
+        let events = life(1, &steps);
+        runtime.block_on(shop.receive(&source, std::slice::from_ref(&events)));
+        let mut before = shop.rows(&source);
+        let mut conn = shop.database.connect().unwrap();
+        assert_eq!(store::inbox::expire(&mut conn, 0, 10).unwrap(), 0);
+        assert_eq!(store::inbox::expire(&mut conn, 1, 1).unwrap(), 1);
+        assert_eq!(store::inbox::expire(&mut conn, 1, 10).unwrap(), 1);
+        assert_eq!(store::inbox::expire(&mut conn, 1, 10).unwrap(), 0);
+        before.inbox.clear();
+        assert_eq!(shop.rows(&source), before);
+        runtime.block_on(shop.receive(&source, &[events]));
+        let after = shop.rows(&source);
+        assert_eq!(after.inbox.len(), 2);
+        before.inbox.clone_from(&after.inbox);
+        assert_eq!(after, before);
+    }
 }
 
 #[test]
 fn a_delete_is_final_until_a_restore_with_a_higher_sequence() {
     use FileEventKind::{Deleted, Ingested, Processed, ReExtracted};
     let shop = Shop::open(TempDb::sqlite());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = runtime();
     let deleted_after = |kinds: &[FileEventKind], order: &[usize]| {
         let step = |kind: &FileEventKind| Step {
             kind: *kind,
@@ -272,10 +330,7 @@ fn a_delete_is_final_until_a_restore_with_a_higher_sequence() {
 
 #[test]
 fn a_batch_of_many_files_is_applied_whole_on_both_databases() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = runtime();
     for temp in TempDb::both() {
         let shop = Shop::open(temp);
         let source = shop.source(Profile::Standard);

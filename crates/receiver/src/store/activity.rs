@@ -1,109 +1,208 @@
-//! What happened to design files. Must never depend on the order of arrival: what was before an event is
-//! found when read.
+//! What happened to design files and projects. Must never depend on the order of arrival: what was before
+//! an event is found when read.
 
 use contract::FileEventKind;
 use db::{Conn, DbError, Value};
 use diesel::sql_types::{BigInt, Binary, Nullable, SmallInt, Text};
 
-use super::{Filter, List, Page, Slice, rows};
-use crate::receive::FileEvent;
+use super::{Cursor, Filter, Kind, List, Order, Page, Part, Placed, Slice, rows};
+use crate::order::BEFORE_ALL;
+use crate::receive::{FileEvent, Incoming};
 
-/// A new row.
-pub(crate) struct NewActivity<'e> {
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ActivityKind {
+    Event(FileEventKind),
+    ProjectCreated,
+    ProjectChanged,
+    ProjectDeleted,
+    FileLinked,
+    FileUnlinked,
+}
+
+/// Every kind, its number in the database, which never changes its meaning, and its name.
+const KINDS: [(ActivityKind, i16, &str); 10] = {
+    use ActivityKind::{
+        Event, FileLinked, FileUnlinked, ProjectChanged, ProjectCreated, ProjectDeleted,
+    };
+    use FileEventKind::{Deleted, Failed, Ingested, Processed, ReExtracted};
+    [
+        (Event(Ingested), 1, "FILE INGESTED"),
+        (Event(Processed), 2, "FILE PROCESSED"),
+        (Event(Failed), 3, "FILE FAILED"),
+        (Event(ReExtracted), 4, "FILE RE_EXTRACTED"),
+        (Event(Deleted), 5, "FILE DELETED"),
+        (ProjectCreated, 11, "PROJECT CREATED"),
+        (ProjectChanged, 12, "PROJECT CHANGED"),
+        (ProjectDeleted, 13, "PROJECT DELETED"),
+        (FileLinked, 21, "FILE LINKED"),
+        (FileUnlinked, 22, "FILE UNLINKED"),
+    ]
+};
+
+impl ActivityKind {
+    fn number(self) -> i16 {
+        let found = KINDS.into_iter().find(|(kind, ..)| *kind == self);
+        found.map_or(0, |(_, number, _)| number)
+    }
+
+    fn of(number: i16) -> Self {
+        let found = KINDS.into_iter().find(|(_, one, _)| *one == number);
+        found.map_or(Self::ProjectChanged, |(kind, ..)| kind)
+    }
+
+    /// As people read it.
+    pub(crate) fn name(self) -> &'static str {
+        let found = KINDS.into_iter().find(|(kind, ..)| *kind == self);
+        found.map_or("", |(.., name)| name)
+    }
+
+    /// The kind of this name.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        let found = KINDS
+            .into_iter()
+            .find(|(.., one)| one.eq_ignore_ascii_case(name));
+        found.map(|(kind, ..)| kind)
+    }
+
+    /// All names.
+    pub(crate) fn names() -> String {
+        KINDS.map(|(.., name)| name).join(", ")
+    }
+}
+
+/// An applied event.
+pub(crate) struct AppliedEvent<'e> {
     pub inbox_id: i64,
-    pub tenant_id: i64,
     pub design_file_id: i64,
+    pub incoming: &'e Incoming,
     pub event: &'e FileEvent,
     pub stale: bool,
 }
 
-/// The number in the database; it never changes its meaning.
-fn kind_number(kind: FileEventKind) -> i16 {
-    match kind {
-        FileEventKind::Ingested => 1,
-        FileEventKind::Processed => 2,
-        FileEventKind::Failed => 3,
-        FileEventKind::ReExtracted => 4,
-        FileEventKind::Deleted => 5,
-    }
+/// Something that was done here.
+#[derive(Debug, Clone)]
+pub(crate) struct Deed<'d> {
+    pub tenant_id: i64,
+    pub kind: ActivityKind,
+    pub actor: &'d str,
+    pub design_file_id: Option<i64>,
+    pub project_id: Option<i64>,
+    pub project_code: Option<&'d str>,
+    /// What is so from now on, as JSON.
+    pub facts: &'d str,
+    pub now_ms: i64,
 }
 
-pub(crate) fn kind(number: i16) -> FileEventKind {
-    FileEventKind::ALL
-        .into_iter()
-        .find(|kind| kind_number(*kind) == number)
-        .unwrap_or(FileEventKind::Deleted)
+const BEFORE: &str = "INSERT INTO activity_log (inbox_id, tenant_id, source_id, event_key, design_file_id, \
+    project_id, kind, event_order, sequence, timestamp_ms, received_at_ms, project_code, actor, stale, facts) \
+    VALUES";
+/// An event that comes again after its inbox row was removed is here already.
+const AFTER: &str = "ON CONFLICT DO NOTHING";
+
+/// Records applied events, each once for ever.
+pub(crate) fn insert(conn: &mut Conn, events: &[AppliedEvent<'_>]) -> Result<(), DbError> {
+    rows::execute(conn, BEFORE, events.iter().map(event_row).collect(), AFTER)
 }
 
-pub(crate) fn insert(conn: &mut Conn, activities: &[NewActivity<'_>]) -> Result<(), DbError> {
-    let before = "INSERT INTO activity_log (inbox_id, tenant_id, design_file_id, kind, event_order, \
-        sequence, timestamp_ms, project_code, stale) VALUES";
-    rows::execute(conn, before, activities.iter().map(row).collect(), "")
+/// Records what was done here.
+pub(crate) fn record(conn: &mut Conn, deed: &Deed<'_>) -> Result<(), DbError> {
+    rows::execute(conn, BEFORE, vec![deed_row(deed)], AFTER)
 }
 
-fn row<'e>(activity: &NewActivity<'e>) -> [Value<'e>; 9] {
-    let event = activity.event;
+fn event_row<'e>(applied: &AppliedEvent<'e>) -> [Value<'e>; 15] {
+    let (incoming, event) = (applied.incoming, applied.event);
     [
-        activity.inbox_id.into(),
-        activity.tenant_id.into(),
-        activity.design_file_id.into(),
-        kind_number(event.kind).into(),
+        applied.inbox_id.into(),
+        incoming.source.tenant_id.into(),
+        incoming.source.id.into(),
+        incoming.key.as_str().into(),
+        applied.design_file_id.into(),
+        None::<i64>.into(),
+        ActivityKind::Event(event.kind).number().into(),
         event.order.as_bytes().into(),
         event.sequence.into(),
         event.timestamp_ms.into(),
+        incoming.received_at_ms.into(),
         event.facts.project_code.as_deref().into(),
-        activity.stale.into(),
+        None::<&str>.into(),
+        applied.stale.into(),
+        event.facts.shown().into(),
     ]
 }
 
-/// The design file that an event was about.
-#[derive(diesel::QueryableByName)]
-pub(crate) struct About {
-    #[diesel(sql_type = BigInt)]
-    pub inbox_id: i64,
-    #[diesel(sql_type = BigInt)]
-    pub design_file_id: i64,
+fn deed_row<'d>(deed: &Deed<'d>) -> [Value<'d>; 15] {
+    [
+        None::<i64>.into(),
+        deed.tenant_id.into(),
+        None::<i64>.into(),
+        None::<&str>.into(),
+        deed.design_file_id.into(),
+        deed.project_id.into(),
+        deed.kind.number().into(),
+        BEFORE_ALL.into(),
+        None::<i64>.into(),
+        deed.now_ms.into(),
+        deed.now_ms.into(),
+        deed.project_code.into(),
+        deed.actor.into(),
+        false.into(),
+        deed.facts.into(),
+    ]
 }
 
-pub(crate) fn about(
-    conn: &mut Conn,
-    inbox_ids: impl Iterator<Item = i64>,
-) -> Result<Vec<About>, DbError> {
-    let before = "SELECT inbox_id, design_file_id FROM activity_log WHERE inbox_id IN (VALUES";
-    rows::load(conn, before, inbox_ids.map(|id| [id.into()]).collect(), ")")
-}
-
-/// An event of a design file beside the one before it, both as they were received.
+/// What happened, beside what was so before it.
 #[derive(Debug, diesel::QueryableByName)]
 pub(crate) struct Activity {
     #[diesel(sql_type = BigInt)]
     pub id: i64,
-    #[diesel(sql_type = Text)]
-    pub source: String,
-    #[diesel(sql_type = Text)]
-    pub event_key: String,
-    #[diesel(sql_type = BigInt)]
-    pub design_file_id: i64,
-    #[diesel(sql_type = BigInt)]
-    pub ingest_id: i64,
     #[diesel(sql_type = SmallInt)]
     pub kind: i16,
+    /// The sender's name; `None` when people did it.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub source: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub actor: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub event_key: Option<String>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub design_file_id: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub ingest_id: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub project_id: Option<i64>,
+    #[diesel(sql_type = Binary)]
+    pub event_order: Vec<u8>,
     #[diesel(sql_type = Nullable<BigInt>)]
     pub sequence: Option<i64>,
     #[diesel(sql_type = BigInt)]
     pub timestamp_ms: i64,
-    #[diesel(sql_type = Nullable<Text>)]
-    pub project_code: Option<String>,
     #[diesel(sql_type = BigInt)]
     pub received_at_ms: i64,
-    #[diesel(sql_type = SmallInt)]
-    pub profile: i16,
-    #[diesel(sql_type = Binary)]
-    pub body: Vec<u8>,
-    #[diesel(sql_type = Nullable<SmallInt>)]
-    pub previous_profile: Option<i16>,
-    #[diesel(sql_type = Nullable<Binary>)]
-    pub previous_body: Option<Vec<u8>>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub project_code: Option<String>,
+    /// JSON.
+    #[diesel(sql_type = Text)]
+    pub facts: String,
+    /// JSON.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub facts_before: Option<String>,
+}
+
+impl Activity {
+    pub(crate) fn kind(&self) -> ActivityKind {
+        ActivityKind::of(self.kind)
+    }
+}
+
+impl Placed for Activity {
+    fn cursor(&self) -> Cursor {
+        Cursor::new([
+            Part::Int(self.timestamp_ms),
+            Part::Bytes(self.event_order.clone()),
+            Part::Int(self.id),
+        ])
+    }
 }
 
 /// What a list of activity may be narrowed to.
@@ -111,29 +210,51 @@ pub(crate) struct Activity {
 pub(crate) struct ActivityQuery {
     pub project_code: Option<String>,
     pub design_file_id: Option<i64>,
+    pub kind: Option<ActivityKind>,
+    pub since_ms: Option<i64>,
+    pub until_ms: Option<i64>,
 }
 
 /// Latest first, by the senders' clocks.
+pub(crate) const ORDER: Order = Order {
+    columns: &[
+        ("a.timestamp_ms", Kind::Int),
+        ("a.event_order", Kind::Bytes),
+        ("a.id", Kind::Int),
+    ],
+    descending: true,
+};
+
+const LIST: List<'static> = List {
+    columns: "a.id, a.kind, s.name AS source, a.actor, a.event_key, a.design_file_id, f.ingest_id, a.project_id, \
+        a.event_order, a.sequence, a.timestamp_ms, a.received_at_ms, a.project_code, a.facts, \
+        b.facts AS facts_before",
+    from: "FROM activity_log a",
+    joins: "LEFT JOIN sources s ON s.id = a.source_id LEFT JOIN design_files f ON f.id = a.design_file_id \
+        LEFT JOIN activity_log b ON b.id = CASE \
+            WHEN a.kind < 10 THEN (SELECT e.id FROM activity_log e \
+                WHERE e.design_file_id = a.design_file_id AND e.event_order < a.event_order AND e.kind < 10 \
+                ORDER BY e.event_order DESC LIMIT 1) \
+            WHEN a.kind < 20 THEN (SELECT e.id FROM activity_log e \
+                WHERE e.tenant_id = a.tenant_id AND e.project_id = a.project_id AND e.id < a.id AND e.kind > 10 \
+                ORDER BY e.id DESC LIMIT 1) \
+            ELSE (SELECT e.id FROM activity_log e WHERE e.tenant_id = a.tenant_id AND e.project_id IS NULL \
+                AND e.design_file_id = a.design_file_id AND e.id < a.id AND e.kind > 10 \
+                ORDER BY e.id DESC LIMIT 1) END",
+    order: ORDER,
+};
+
 pub(crate) fn list(
     conn: &mut Conn,
     tenant: i64,
     query: ActivityQuery,
     slice: Slice,
 ) -> Result<Page<Activity>, DbError> {
-    let list = List {
-        columns: "a.inbox_id AS id, s.name AS source, i.event_key, a.design_file_id, f.ingest_id, a.kind, \
-            a.sequence, a.timestamp_ms, a.project_code, i.received_at_ms, i.profile, i.body, \
-            b.profile AS previous_profile, b.body AS previous_body",
-        from: "FROM activity_log a",
-        joins: "JOIN inbox i ON i.id = a.inbox_id JOIN sources s ON s.id = i.source_id \
-            JOIN design_files f ON f.id = a.design_file_id \
-            LEFT JOIN inbox b ON b.id = (SELECT e.inbox_id FROM activity_log e \
-                WHERE e.design_file_id = a.design_file_id AND e.event_order < a.event_order \
-                ORDER BY e.event_order DESC LIMIT 1)",
-        order: "ORDER BY a.timestamp_ms DESC, a.event_order DESC",
-    };
-    let filter = Filter::tenant("a.tenant_id", tenant)
+    Filter::tenant("a.tenant_id", tenant)
         .and_with("a.project_code = ?", query.project_code)
-        .and_with("a.design_file_id = ?", query.design_file_id);
-    filter.page(conn, &list, slice)
+        .and_with("a.design_file_id = ?", query.design_file_id)
+        .and_with("a.kind = ?", query.kind.map(ActivityKind::number))
+        .and_with("a.timestamp_ms >= ?", query.since_ms)
+        .and_with("a.timestamp_ms < ?", query.until_ms)
+        .page(conn, &LIST, slice)
 }

@@ -5,18 +5,18 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
 use contract::FileEventKind;
-use db::{Conn, DbError, Value};
+use db::{Conn, DbError, Value, sql};
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Binary, Nullable, SmallInt, Text};
 
-use super::{Filter, List, Page, Slice, rows};
+use super::{Cursor, Filter, Id, Kind, List, Order, Page, Part, Placed, Slice, rows};
 use crate::facts::Facts;
 use crate::order::{BEFORE_ALL, EventOrder};
 use crate::receive::{FileEvent, FileIdentity};
 
 const IDENTITY: [&str; 4] = ["tenant_id", "source_id", "origin", "ingest_id"];
 /// The group that `facts_order` decides.
-const FACTS: [&str; 26] = [
+const FACTS: [&str; 27] = [
     "facts_order",
     "facts_at_ms",
     "status",
@@ -31,6 +31,7 @@ const FACTS: [&str; 26] = [
     "confidence_score",
     "client_code",
     "project_code",
+    "job_number",
     "part_name",
     "material",
     "thickness_mm",
@@ -137,6 +138,7 @@ impl<'e> Latest<'e> {
             facts.confidence_score.into(),
             facts.client_code.as_deref().into(),
             facts.project_code.as_deref().into(),
+            facts.job_number.into(),
             facts.part_name.as_deref().into(),
             facts.material.as_deref().into(),
             facts.thickness_mm.into(),
@@ -230,6 +232,43 @@ fn applied(row: AppliedRow) -> (FileIdentity, AppliedFile) {
     (identity, file)
 }
 
+/// The ids of files that are there.
+pub(crate) fn ids<'f>(
+    conn: &mut Conn,
+    files: impl Iterator<Item = &'f FileIdentity>,
+) -> Result<HashMap<FileIdentity, i64>, DbError> {
+    #[derive(QueryableByName)]
+    struct Found {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+        #[diesel(sql_type = BigInt)]
+        source_id: i64,
+        #[diesel(sql_type = Text)]
+        origin: String,
+        #[diesel(sql_type = BigInt)]
+        ingest_id: i64,
+    }
+    let row = |file: &'f FileIdentity| -> [Value<'f>; 3] {
+        [
+            file.source_id.into(),
+            file.origin.as_str().into(),
+            file.ingest_id.into(),
+        ]
+    };
+    let before = "SELECT id, source_id, origin, ingest_id FROM design_files \
+        WHERE (source_id, origin, ingest_id) IN (VALUES";
+    let found: Vec<Found> = rows::load(conn, before, files.map(row).collect(), ")")?;
+    let entry = |row: Found| {
+        let identity = FileIdentity {
+            source_id: row.source_id,
+            origin: row.origin,
+            ingest_id: row.ingest_id,
+        };
+        (identity, row.id)
+    };
+    Ok(found.into_iter().map(entry).collect())
+}
+
 /// A design file as a reader sees it.
 #[derive(Debug, QueryableByName)]
 pub(crate) struct DesignFile {
@@ -251,9 +290,28 @@ pub(crate) struct DesignFile {
     /// 0 or 1.
     #[diesel(sql_type = Nullable<SmallInt>)]
     pub hard_delete: Option<i16>,
-    /// The project that has its code.
+    #[diesel(sql_type = BigInt)]
+    pub source_id: i64,
+    /// The project code given by hand.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub linked_project_code: Option<String>,
+    /// The project code that holds.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub filed_under: Option<String>,
+    /// The project that has it.
     #[diesel(sql_type = Nullable<BigInt>)]
     pub project_id: Option<i64>,
+}
+
+impl Placed for DesignFile {
+    fn cursor(&self) -> Cursor {
+        Cursor::new([
+            Part::Int(self.facts.created_at_ms),
+            Part::Int(self.ingest_id),
+            Part::Text(self.origin.clone()),
+            Part::Int(self.source_id),
+        ])
+    }
 }
 
 /// What a list of design files may be narrowed to.
@@ -263,41 +321,51 @@ pub(crate) struct DesignFileQuery {
     pub project_code: Option<String>,
     pub stored_filename: Option<String>,
     pub material: Option<String>,
+    pub thickness_mm: Option<f64>,
+    pub file_type: Option<String>,
+    pub source: Option<String>,
     pub status: Option<i16>,
     /// `None`: deleted ones too.
     pub deleted: Option<bool>,
-    /// Only those whose project code no project has.
+    /// Only those that are under no project.
     pub unmatched: bool,
     pub words: Option<String>,
 }
 
-/// Everything but the place among other events; the latest upload first. Files that compete for one stored
-/// name keep this order, so the first of them holds it, whichever arrived first.
+/// The latest upload first. Nothing here depends on the order of arrival, so files that compete for one
+/// stored name keep this order, and the first of them holds it.
+pub(crate) const ORDER: Order = Order {
+    columns: &[
+        ("f.created_at_ms", Kind::Int),
+        ("f.ingest_id", Kind::Int),
+        ("f.origin", Kind::Text),
+        ("f.source_id", Kind::Int),
+    ],
+    descending: true,
+};
+
+/// Everything but the place among other events.
 static COLUMNS_READ: LazyLock<String> = LazyLock::new(|| {
     let facts = FACTS
         .into_iter()
         .skip(1)
         .map(|column| format!("f.{column}"));
     format!(
-        "f.id, s.name AS source, f.origin, f.ingest_id, {}, \
+        "f.id, s.name AS source, f.origin, f.ingest_id, f.source_id, {}, \
          CAST(CASE WHEN f.deleted_order > f.ingested_order THEN 1 ELSE 0 END AS SMALLINT) AS is_deleted, \
-         f.deleted_at_ms, f.hard_delete, p.id AS project_id",
+         f.deleted_at_ms, f.hard_delete, f.linked_project_code, f.filed_under, p.id AS project_id",
         facts.collect::<Vec<_>>().join(", ")
     )
 });
-const FROM: &str = "FROM design_files f \
-    LEFT JOIN projects p ON p.tenant_id = f.tenant_id AND p.code = f.project_code";
-const JOINS: &str = "JOIN sources s ON s.id = f.source_id";
-const LATEST_FIRST: &str = "ORDER BY f.created_at_ms DESC, f.ingest_id DESC, f.facts_order DESC";
 
-fn read(conn: &mut Conn, filter: &Filter, slice: Slice) -> Result<Page<DesignFile>, DbError> {
-    let list = List {
+fn columns() -> List<'static> {
+    List {
         columns: &COLUMNS_READ,
-        from: FROM,
-        joins: JOINS,
-        order: LATEST_FIRST,
-    };
-    filter.page(conn, &list, slice)
+        from: "FROM design_files f JOIN sources s ON s.id = f.source_id \
+            LEFT JOIN projects p ON p.tenant_id = f.tenant_id AND p.code = f.filed_under",
+        joins: "",
+        order: ORDER,
+    }
 }
 
 pub(crate) fn list(
@@ -309,9 +377,12 @@ pub(crate) fn list(
     let names = ["f.original_filename", "f.stored_filename", "f.part_name"];
     let mut filter = Filter::tenant("f.tenant_id", tenant)
         .and_with("f.client_code = ?", query.client_code)
-        .and_with("f.project_code = ?", query.project_code)
+        .and_with("f.filed_under = ?", query.project_code)
         .and_with("f.stored_filename = ?", query.stored_filename)
         .and_with("lower(f.material) = lower(?)", query.material)
+        .and_with("abs(f.thickness_mm - ?) < 0.0005", query.thickness_mm)
+        .and_with("f.file_type = ?", query.file_type)
+        .and_with("s.name = ?", query.source)
         .and_with("f.status = ?", query.status)
         .and_contains(&names, query.words.as_deref());
     filter = match query.deleted {
@@ -320,18 +391,15 @@ pub(crate) fn list(
         None => filter,
     };
     if query.unmatched {
-        filter = filter.and("f.project_code IS NOT NULL AND p.id IS NULL");
+        filter = filter.and("p.id IS NULL");
     }
-    read(conn, &filter, slice)
+    filter.page(conn, &columns(), slice)
 }
 
 pub(crate) fn find(conn: &mut Conn, tenant: i64, id: i64) -> Result<Option<DesignFile>, DbError> {
-    let filter = Filter::tenant("f.tenant_id", tenant).and_with("f.id = ?", Some(id));
-    let one = Slice {
-        limit: 1,
-        offset: 0,
-    };
-    Ok(read(conn, &filter, one)?.items.into_iter().next())
+    Filter::tenant("f.tenant_id", tenant)
+        .and_with("f.id = ?", Some(id))
+        .first(conn, &columns())
 }
 
 /// Files of the same project, kind and base name, `file` included.
@@ -342,20 +410,37 @@ pub(crate) fn versions(
     versions_max: i64,
 ) -> Result<Vec<DesignFile>, DbError> {
     let facts = &file.facts;
-    let Some((project_code, base_name)) = facts.project_code.clone().zip(facts.base_name.clone())
+    let Some((project_code, base_name)) = file.filed_under.clone().zip(facts.base_name.clone())
     else {
         return Ok(Vec::new());
     };
     let filter = Filter::tenant("f.tenant_id", tenant)
-        .and_with("f.project_code = ?", Some(project_code))
+        .and_with("f.filed_under = ?", Some(project_code))
         .and_with("f.base_name = ?", Some(base_name))
         .and_with(
             "coalesce(f.file_type, '') = ?",
             Some(facts.file_type.clone().unwrap_or_default()),
         );
-    let slice = Slice {
-        limit: versions_max,
-        offset: 0,
-    };
-    Ok(read(conn, &filter, slice)?.items)
+    let page = filter.page(conn, &columns(), Slice::first(versions_max))?;
+    Ok(page.items)
+}
+
+/// Files a design file under a project by hand, whatever its sender says; `None` lets the sender say.
+pub(crate) fn link(
+    conn: &mut Conn,
+    tenant: i64,
+    id: i64,
+    project_code: Option<&str>,
+    now_ms: i64,
+) -> Result<bool, DbError> {
+    let update = sql(
+        "UPDATE design_files SET linked_project_code = ?, linked_at_ms = ? \
+         WHERE tenant_id = ? AND id = ? RETURNING id",
+    );
+    let update = update
+        .bind(project_code)
+        .bind(project_code.map(|_| now_ms))
+        .bind(tenant)
+        .bind(id);
+    Ok(conn.row::<Id>(update)?.is_some())
 }

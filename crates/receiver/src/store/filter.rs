@@ -6,28 +6,44 @@ use diesel::pg::Pg;
 use diesel::sql_types::BigInt;
 use diesel::sqlite::Sqlite;
 
+use super::cursor::{Cursor, Order, Placed};
+
 /// Which part of a list.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Slice {
     pub limit: i64,
     pub offset: i64,
+    /// Only what stands behind it.
+    pub after: Option<Cursor>,
+}
+
+impl Slice {
+    /// The first of a list.
+    pub(crate) fn first(limit: i64) -> Self {
+        Self {
+            limit,
+            offset: 0,
+            after: None,
+        }
+    }
 }
 
 /// A part of a list, and how long the whole is.
 pub(crate) struct Page<T> {
     pub items: Vec<T>,
     pub total: i64,
+    /// Where the next part begins, if there is one.
+    pub next: Option<Cursor>,
 }
 
-/// The parts of a list's statement; a filter stands between `joins` and `order`.
+/// The parts of a list's statement; a filter stands between `joins` and the order.
 pub(crate) struct List<'t> {
     pub columns: &'t str,
     /// `FROM …` with what filters may name.
     pub from: &'t str,
     /// Further joins that change no count: each finds at most one row.
     pub joins: &'t str,
-    /// `ORDER BY …`.
-    pub order: &'t str,
+    pub order: Order,
 }
 
 /// `WHERE … AND …` with its values.
@@ -85,6 +101,18 @@ impl Filter {
         filter
     }
 
+    /// And a condition on several values, each with a `?` of its own.
+    #[must_use]
+    pub(crate) fn and_all(
+        self,
+        condition: &str,
+        values: impl IntoIterator<Item = Value<'static>>,
+    ) -> Self {
+        let mut filter = self.and(condition);
+        filter.values.extend(values);
+        filter
+    }
+
     /// The rows within `slice`, and how many there are in all.
     pub(crate) fn page<T>(
         &self,
@@ -92,6 +120,39 @@ impl Filter {
         list: &List<'_>,
         slice: Slice,
     ) -> Result<Page<T>, DbError>
+    where
+        T: QueryableByName<Sqlite> + QueryableByName<Pg> + Placed + 'static,
+    {
+        let mut items: Vec<T> = self.rows(conn, list, slice.clone(), 1)?;
+        let more = usize::try_from(slice.limit).is_ok_and(|limit| {
+            let more = items.len() > limit;
+            items.truncate(limit);
+            more
+        });
+        let count = self.statement(&format!("SELECT count(*) AS count {}", list.from), "");
+        Ok(Page {
+            total: conn.one::<Count>(count)?.count,
+            next: items.last().filter(|_| more).map(Placed::cursor),
+            items,
+        })
+    }
+
+    /// The first row.
+    pub(crate) fn first<T>(&self, conn: &mut Conn, list: &List<'_>) -> Result<Option<T>, DbError>
+    where
+        T: QueryableByName<Sqlite> + QueryableByName<Pg> + 'static,
+    {
+        let rows = self.rows(conn, list, Slice::first(1), 0)?;
+        Ok(rows.into_iter().next())
+    }
+
+    fn rows<T>(
+        &self,
+        conn: &mut Conn,
+        list: &List<'_>,
+        slice: Slice,
+        beyond: i64,
+    ) -> Result<Vec<T>, DbError>
     where
         T: QueryableByName<Sqlite> + QueryableByName<Pg> + 'static,
     {
@@ -101,12 +162,13 @@ impl Filter {
             joins,
             order,
         } = list;
+        let filter = match &slice.after {
+            Some(cursor) => self.clone().and_all(&order.behind(), cursor.values()),
+            None => self.clone(),
+        };
         let select = format!("SELECT {columns} {from} {joins}");
-        let items = self.statement(&select, &format!("{order} LIMIT ? OFFSET ?"));
-        let items = conn.rows(items.bind(slice.limit).bind(slice.offset))?;
-        let count = self.statement(&format!("SELECT count(*) AS count {from}"), "");
-        let total = conn.one::<Count>(count)?.count;
-        Ok(Page { items, total })
+        let rows = filter.statement(&select, &format!("{} LIMIT ? OFFSET ?", order.clause()));
+        conn.rows(rows.bind(slice.limit + beyond).bind(slice.offset))
     }
 
     /// `before WHERE … after`.

@@ -2,20 +2,20 @@
 
 pub(crate) mod activity;
 pub(crate) mod clients;
+mod cursor;
 pub(crate) mod design_files;
 mod filter;
 pub(crate) mod inbox;
 pub(crate) mod projects;
+pub(crate) mod reconciliations;
 mod rows;
 pub(crate) mod sources;
 
+pub(crate) use cursor::{Cursor, Kind, Order, Part, Placed};
 pub(crate) use filter::{Filter, List, Page, Slice};
 
 use db::{DbError, EmbeddedMigrations, Migrations, Reads, embed_migrations, sql};
 use diesel::sql_types::BigInt;
-
-/// Without keys everything belongs to this tenant.
-pub(crate) const DEFAULT_TENANT: i64 = 1;
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("../../migrations/receiver/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("../../migrations/receiver/postgres");

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use contract::{ClientCode, ProjectCode};
 use db::{Conn, DbError, Value, sql};
-use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::QueryableByName;
+use diesel::sql_types::{BigInt, Double, Nullable, SmallInt, Text};
 
-use super::{Filter, List, Page, Slice, rows};
+use super::{Cursor, Filter, Kind, List, Order, Page, Part, Placed, Slice, rows};
 
 /// A project of the shop.
-#[derive(Debug, diesel::QueryableByName)]
+#[derive(Debug, Clone, QueryableByName)]
 pub(crate) struct Project {
     #[diesel(sql_type = BigInt)]
     pub id: i64,
@@ -19,13 +20,36 @@ pub(crate) struct Project {
     pub client_code: Option<String>,
     #[diesel(sql_type = Nullable<Text>)]
     pub client_name: Option<String>,
-    #[diesel(sql_type = Nullable<Text>)]
-    pub name: Option<String>,
+    #[diesel(embed)]
+    pub fields: ProjectFields,
     #[diesel(sql_type = BigInt)]
     pub created_at_ms: i64,
+    #[diesel(sql_type = BigInt)]
+    pub changed_at_ms: i64,
+    #[diesel(sql_type = BigInt)]
+    pub revision: i64,
     /// Not counting deleted ones.
     #[diesel(sql_type = BigInt)]
     pub design_files: i64,
+}
+
+/// What people may change.
+#[derive(Debug, Clone, PartialEq, QueryableByName)]
+pub(crate) struct ProjectFields {
+    #[diesel(sql_type = Nullable<Text>)]
+    pub name: Option<String>,
+    /// 1 to 7.
+    #[diesel(sql_type = SmallInt)]
+    pub status: i16,
+    /// YYYY-MM-DD.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub due_date: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub material: Option<String>,
+    #[diesel(sql_type = Nullable<Double>)]
+    pub thickness_mm: Option<f64>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub notes: Option<String>,
 }
 
 /// What a new project is made from.
@@ -33,46 +57,121 @@ pub(crate) struct Project {
 pub(crate) struct NewProject {
     pub code: ProjectCode,
     pub client_code: Option<ClientCode>,
-    pub name: Option<String>,
+    pub fields: ProjectFields,
     pub created_at_ms: i64,
+}
+
+impl ProjectFields {
+    /// Of a project of which nothing but the code is known.
+    pub(crate) fn unknown() -> Self {
+        Self {
+            name: None,
+            status: 1,
+            due_date: None,
+            material: None,
+            thickness_mm: None,
+            notes: None,
+        }
+    }
+}
+
+impl NewProject {
+    fn number(&self) -> i64 {
+        number(self.code.as_str())
+    }
+}
+
+/// The number at the end of a code.
+fn number(code: &str) -> i64 {
+    let digits = code.rsplit('-').next().unwrap_or_default();
+    digits.parse().unwrap_or_default()
+}
+
+impl Placed for Project {
+    fn cursor(&self) -> Cursor {
+        Cursor::new([Part::Int(self.id)])
+    }
 }
 
 /// A tenant's project code.
 pub(crate) type TenantCode = (i64, String);
 
+/// Latest first.
+pub(crate) const ORDER: Order = Order {
+    columns: &[("p.id", Kind::Int)],
+    descending: true,
+};
+
 const LIST: List<'static> = List {
-    columns: "p.id, p.code, p.client_code, c.name AS client_name, p.name, p.created_at_ms, \
-        (SELECT count(*) FROM design_files f WHERE f.tenant_id = p.tenant_id AND f.project_code = p.code \
+    columns: "p.id, p.code, p.client_code, c.name AS client_name, p.name, p.status, p.due_date, p.material, \
+        p.thickness_mm, p.notes, p.created_at_ms, p.changed_at_ms, p.revision, \
+        (SELECT count(*) FROM design_files f WHERE f.tenant_id = p.tenant_id AND f.filed_under = p.code \
          AND f.deleted_order <= f.ingested_order) AS design_files",
     from: "FROM projects p",
     joins: "LEFT JOIN clients c ON c.tenant_id = p.tenant_id AND c.code = p.client_code",
-    order: "ORDER BY p.id DESC",
+    order: ORDER,
 };
-const ONE: Slice = Slice {
-    limit: 1,
-    offset: 0,
-};
-const BEFORE: &str =
-    "INSERT INTO projects (tenant_id, code, client_code, name, created_at_ms) VALUES";
+const BEFORE: &str = "INSERT INTO projects (tenant_id, code, number, client_code, name, status, due_date, material, \
+    thickness_mm, notes, created_at_ms, changed_at_ms, revision) VALUES";
 const AFTER: &str = "ON CONFLICT (tenant_id, code) DO NOTHING";
 
 /// Whether it was inserted: false when the code is taken.
 pub(crate) fn insert(conn: &mut Conn, tenant: i64, project: &NewProject) -> Result<bool, DbError> {
-    let statement = sql(format!("{BEFORE} (?, ?, ?, ?, ?) {AFTER}"));
+    let statement = sql(format!(
+        "{BEFORE} (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1) {AFTER}"
+    ));
     Ok(conn.execute(statement.bind_all(row(tenant, project)))? == 1)
 }
 
-fn row(tenant: i64, project: &NewProject) -> [Value<'_>; 5] {
+fn row(tenant: i64, project: &NewProject) -> [Value<'_>; 12] {
+    let fields = &project.fields;
     [
         tenant.into(),
         project.code.as_str().into(),
+        project.number().into(),
         project.client_code.as_ref().map(ClientCode::as_str).into(),
-        project.name.as_deref().into(),
+        fields.name.as_deref().into(),
+        fields.status.into(),
+        fields.due_date.as_deref().into(),
+        fields.material.as_deref().into(),
+        fields.thickness_mm.into(),
+        fields.notes.as_deref().into(),
+        project.created_at_ms.into(),
         project.created_at_ms.into(),
     ]
 }
 
-#[derive(diesel::QueryableByName)]
+/// Its revision grows. False when it is no longer this revision.
+pub(crate) fn update(
+    conn: &mut Conn,
+    (id, revision): (i64, i64),
+    fields: &ProjectFields,
+    now_ms: i64,
+) -> Result<bool, DbError> {
+    let update = sql(
+        "UPDATE projects SET name = ?, status = ?, due_date = ?, material = ?, thickness_mm = ?, notes = ?, \
+         changed_at_ms = ?, revision = revision + 1 WHERE id = ? AND revision = ?",
+    );
+    let update = update
+        .bind(fields.name.as_deref())
+        .bind(fields.status)
+        .bind(fields.due_date.as_deref())
+        .bind(fields.material.as_deref())
+        .bind(fields.thickness_mm)
+        .bind(fields.notes.as_deref())
+        .bind(now_ms)
+        .bind(id)
+        .bind(revision);
+    Ok(conn.execute(update)? == 1)
+}
+
+/// False when it is no longer this revision.
+pub(crate) fn delete(conn: &mut Conn, (id, revision): (i64, i64)) -> Result<bool, DbError> {
+    let delete = sql("DELETE FROM projects WHERE id = ? AND revision = ?");
+    Ok(conn.execute(delete.bind(id).bind(revision))? == 1)
+}
+
+#[derive(QueryableByName)]
 struct Known {
     #[diesel(sql_type = BigInt)]
     id: i64,
@@ -96,13 +195,40 @@ pub(crate) fn ids<'c>(
     Ok(known.into_iter().map(entry).collect())
 }
 
+/// A project that a number leads to.
+#[derive(Debug, QueryableByName)]
+pub(crate) struct Numbered {
+    #[diesel(sql_type = BigInt)]
+    pub number: i64,
+    #[diesel(sql_type = Text)]
+    pub code: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub client_code: Option<String>,
+}
+
+/// The projects with these numbers, latest first.
+pub(crate) fn numbered(
+    conn: &mut Conn,
+    tenant: i64,
+    numbers: impl Iterator<Item = i64>,
+) -> Result<Vec<Numbered>, DbError> {
+    let numbers = numbers
+        .map(|number| [tenant.into(), number.into()])
+        .collect();
+    let before =
+        "SELECT number, code, client_code FROM projects WHERE (tenant_id, number) IN (VALUES";
+    let mut found: Vec<Numbered> = rows::load(conn, before, numbers, ") ORDER BY id DESC")?;
+    found.sort_by(|one, two| two.code.cmp(&one.code));
+    Ok(found)
+}
+
 /// All codes that begin so.
 pub(crate) fn codes_like(
     conn: &mut Conn,
     tenant: i64,
     beginning: &str,
 ) -> Result<Vec<String>, DbError> {
-    #[derive(diesel::QueryableByName)]
+    #[derive(QueryableByName)]
     struct Code {
         #[diesel(sql_type = Text)]
         code: String,
@@ -117,21 +243,49 @@ pub(crate) fn find(
     tenant: i64,
     code: &ProjectCode,
 ) -> Result<Option<Project>, DbError> {
-    let filter = Filter::tenant("p.tenant_id", tenant)
-        .and_with("p.code = ?", Some(code.as_str().to_owned()));
-    Ok(filter.page(conn, &LIST, ONE)?.items.into_iter().next())
+    Filter::tenant("p.tenant_id", tenant)
+        .and_with("p.code = ?", Some(code.as_str().to_owned()))
+        .first(conn, &LIST)
 }
 
-/// Latest first.
+/// What a list of projects may be narrowed to.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ProjectQuery {
+    pub client_code: Option<String>,
+    pub status: Option<i16>,
+    /// YYYY-MM-DD: due before that day.
+    pub due_before: Option<String>,
+    /// Whether it has a design file that is not deleted.
+    pub without_files: Option<bool>,
+    pub words: Option<String>,
+}
+
 pub(crate) fn list(
     conn: &mut Conn,
     tenant: i64,
-    client_code: Option<String>,
-    words: Option<&str>,
+    query: ProjectQuery,
     slice: Slice,
 ) -> Result<Page<Project>, DbError> {
-    Filter::tenant("p.tenant_id", tenant)
-        .and_with("p.client_code = ?", client_code)
-        .and_contains(&["p.code", "p.name"], words)
-        .page(conn, &LIST, slice)
+    const HAS_FILES: &str = "EXISTS (SELECT 1 FROM design_files f WHERE f.tenant_id = p.tenant_id \
+        AND f.filed_under = p.code AND f.deleted_order <= f.ingested_order)";
+    let mut filter = Filter::tenant("p.tenant_id", tenant)
+        .and_with("p.client_code = ?", query.client_code)
+        .and_with("p.status = ?", query.status)
+        .and_with("p.due_date < ?", query.due_before)
+        .and_contains(&["p.code", "p.name", "p.notes"], query.words.as_deref());
+    if let Some(without) = query.without_files {
+        let not = if without { "NOT " } else { "" };
+        filter = filter.and(&format!("{not}{HAS_FILES}"));
+    }
+    filter.page(conn, &LIST, slice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_ends_in_its_number() {
+        assert_eq!(number("JB-2025-10-CL0001-012"), 12);
+    }
 }

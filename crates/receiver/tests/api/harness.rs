@@ -1,6 +1,7 @@
 //! The real service on a real port with a database of its own, and senders to it.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use contract::{
@@ -8,7 +9,7 @@ use contract::{
     render, signed_headers,
 };
 use db::{Clock, SystemClock};
-use receiver::ReceiverSettings;
+use receiver::{Apply, Receiver, ReceiverSettings};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value as Json;
 use service::{Runner, Settings, Shutdown};
@@ -37,6 +38,8 @@ const SOURCES: &[&str] = &[
 pub(crate) struct TestReceiver {
     pub(crate) base: String,
     pub(crate) http: reqwest::Client,
+    pub(crate) keys: access::Keys,
+    pub(crate) first_key: Option<String>,
     runner: Runner,
 }
 
@@ -49,11 +52,20 @@ pub(crate) fn settings(overrides: &[String]) -> ReceiverSettings {
 }
 
 impl TestReceiver {
-    pub(crate) fn start(temp: &TempDb) -> Self {
-        Self::start_with(temp, &[])
+    pub(crate) async fn start(temp: &TempDb) -> Self {
+        Self::start_with(temp, &[]).await
     }
 
-    pub(crate) fn start_with(temp: &TempDb, extra: &[&str]) -> Self {
+    pub(crate) async fn start_with(temp: &TempDb, extra: &[&str]) -> Self {
+        Self::start_handled(temp, extra, None).await
+    }
+
+    /// With a handler that takes part in applying events.
+    pub(crate) async fn start_handled(
+        temp: &TempDb,
+        extra: &[&str],
+        handler: Option<Arc<dyn Apply>>,
+    ) -> Self {
         let mut overrides: Vec<String> = SOURCES.iter().map(ToString::to_string).collect();
         for source in ["shop", "module-n", "old", "makes", "strict", "open"] {
             overrides.push(format!("sources.{source}.secrets={SECRET}"));
@@ -61,19 +73,32 @@ impl TestReceiver {
         overrides.push("receiver.listen=127.0.0.1:0".to_owned());
         overrides.push("receiver.http.workers=2".to_owned());
         overrides.push(format!("receiver.body_bytes_max={BODY_BYTES_MAX}"));
+        overrides.push(format!("data_dir={}", temp.folder().display()));
         overrides.push(format!("receiver.database.url={}", temp.url_text()));
         overrides.extend(extra.iter().map(ToString::to_string));
         let settings = settings(&overrides);
         let listener = settings.bind().unwrap();
+        let service = match handler {
+            None => Receiver::start(settings).await,
+            Some(handler) => {
+                let open = move || Receiver::open_with(&settings, Arc::new(SystemClock), handler);
+                tokio::task::spawn_blocking(open).await.unwrap()
+            }
+        };
+        let service = service.unwrap();
         let address: SocketAddr = listener.local_addr().unwrap();
         let runner = Runner::new(Shutdown::new());
         let shutdown = runner.shutdown().clone();
-        runner.spawn("receiver", receiver::run(settings, listener, shutdown));
+        let keys = service.keys().clone();
+        let first_key = service.first_key().map(str::to_owned);
+        runner.spawn("receiver", service.serve(listener, shutdown));
         // Another test may have installed it already; it is the same.
         drop(rustls::crypto::ring::default_provider().install_default());
         Self {
             base: format!("http://{address}"),
             http: reqwest::Client::new(),
+            keys,
+            first_key,
             runner,
         }
     }
@@ -88,6 +113,10 @@ impl TestReceiver {
 
     pub(crate) async fn post(&self, path: &str, body: &Json) -> Answer {
         answer(self.http.post(format!("{}{path}", self.base)).json(body)).await
+    }
+
+    pub(crate) fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.base))
     }
 
     /// `items` of a list.
@@ -125,9 +154,12 @@ impl TestReceiver {
     }
 }
 
-async fn answer(request: reqwest::RequestBuilder) -> Answer {
+pub(crate) async fn answer(request: reqwest::RequestBuilder) -> Answer {
     let response = request.send().await.unwrap();
     let status = response.status().as_u16();
+    if status == 204 {
+        return (status, Json::Null);
+    }
     let kind = response.headers()["content-type"]
         .to_str()
         .unwrap()
@@ -147,7 +179,11 @@ pub(crate) fn now_s() -> i64 {
 
 /// The three standard headers.
 pub(crate) fn sign(id: &str, timestamp_s: i64, body: &[u8]) -> HeaderMap {
-    let signature = Webhook::new(SECRET)
+    sign_with(SECRET, id, timestamp_s, body)
+}
+
+pub(crate) fn sign_with(secret: &str, id: &str, timestamp_s: i64, body: &[u8]) -> HeaderMap {
+    let signature = Webhook::new(secret)
         .unwrap()
         .sign(id, timestamp_s, body)
         .unwrap();

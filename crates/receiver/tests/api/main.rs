@@ -6,9 +6,15 @@
     reason = "what the tests' own functions unwrap is as certain as in the tests"
 )]
 
+mod changes;
 mod concurrency;
+mod handler;
 mod harness;
+mod keys;
+mod monitoring;
+mod reconcile;
 mod records;
 mod refusals;
 mod settings;
+mod sources;
 mod webhooks;

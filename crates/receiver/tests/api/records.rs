@@ -9,7 +9,7 @@ use crate::harness::{PROJECT, TestReceiver, event, snapshot};
 #[tokio::test]
 async fn clients_and_projects_are_made_listed_and_not_made_twice() {
     for temp in TempDb::both() {
-        let shop = TestReceiver::start(&temp);
+        let shop = TestReceiver::start(&temp).await;
         let client = json!({"code": "cl-0001", "name": "Acme"});
         let (status, made) = shop.post("/clients", &client).await;
         assert_eq!((status, &made["code"]), (201, &json!("CL0001")));
@@ -113,7 +113,7 @@ const MISSING: [&str; 6] = [
 #[tokio::test]
 async fn what_cannot_be_used_names_its_field() {
     let temp = TempDb::sqlite();
-    let shop = TestReceiver::start(&temp);
+    let shop = TestReceiver::start(&temp).await;
     shop.make_project().await;
     for (path, body, field) in unusable_bodies() {
         let (status, problem) = shop.post(path, &body).await;
@@ -140,7 +140,7 @@ async fn what_cannot_be_used_names_its_field() {
 #[tokio::test]
 async fn design_files_are_filtered_paged_and_hidden_when_deleted() {
     for temp in TempDb::both() {
-        let shop = TestReceiver::start(&temp);
+        let shop = TestReceiver::start(&temp).await;
         for id in 1..=5_i64 {
             let mut facts = snapshot(id);
             facts.created_at_ms = Some(1_761_042_600_000 + id);
@@ -197,7 +197,7 @@ async fn design_files_are_filtered_paged_and_hidden_when_deleted() {
 #[tokio::test]
 async fn the_service_says_who_and_how_it_is() {
     let temp = TempDb::sqlite();
-    let shop = TestReceiver::start(&temp);
+    let shop = TestReceiver::start(&temp).await;
     let (status, card) = shop.get("/").await;
     assert_eq!(
         (status, &card["service"]),

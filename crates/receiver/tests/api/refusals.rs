@@ -27,7 +27,7 @@ const CHANGED: [(&str, &str, &[u8]); 11] = [
 #[tokio::test]
 async fn every_refusal_has_its_code_and_writes_nothing() {
     let temp = TempDb::sqlite();
-    let shop = TestReceiver::start(&temp);
+    let shop = TestReceiver::start(&temp).await;
     let processed = event(FileEventKind::Processed, 2, &snapshot(5));
     let body = render(Profile::Standard, &processed, "endpoint").unwrap();
     let id = processed.id.to_string();
@@ -77,7 +77,7 @@ async fn every_refusal_has_its_code_and_writes_nothing() {
 #[tokio::test]
 async fn an_unknown_source_and_an_oversized_body_are_refused() {
     let temp = TempDb::sqlite();
-    let shop = TestReceiver::start(&temp);
+    let shop = TestReceiver::start(&temp).await;
     let processed = event(FileEventKind::Processed, 2, &snapshot(5));
     for source in ["nobody", "%00", "shop%2f.."] {
         let (status, problem) = shop.send_raw(source, headers(&[]), b"{}".to_vec()).await;
@@ -150,7 +150,7 @@ const ODD_BUT_FINE: &str = r#"{"type":"file.processed","timestamp":"0001-01-01",
 #[tokio::test]
 async fn signed_nonsense_is_a_4xx_and_what_can_be_named_is_kept_as_failed() {
     for temp in TempDb::both() {
-        let shop = TestReceiver::start(&temp);
+        let shop = TestReceiver::start(&temp).await;
         let send = async |id: String, body: &str| {
             let headers = sign(&id, now_s(), body.as_bytes());
             shop.send_raw("shop", headers, body.as_bytes().to_vec())
@@ -193,7 +193,7 @@ async fn signed_nonsense_is_a_4xx_and_what_can_be_named_is_kept_as_failed() {
 #[tokio::test]
 async fn a_receiver_that_cannot_write_asks_to_come_again() {
     let temp = TempDb::sqlite();
-    let shop = TestReceiver::start_with(&temp, &["receiver.database.queue_jobs_max=0"]);
+    let shop = TestReceiver::start_with(&temp, &["receiver.database.queue_jobs_max=0"]).await;
     let processed = event(FileEventKind::Processed, 2, &snapshot(5));
     let (status, problem) = shop.send("shop", &processed).await;
     assert_eq!((status, &problem["code"]), (503, &json!("unavailable")));
@@ -211,7 +211,7 @@ async fn a_receiver_that_cannot_write_asks_to_come_again() {
 #[tokio::test]
 async fn foreign_names_and_pages_are_turned_away() {
     let temp = TempDb::sqlite();
-    let shop = TestReceiver::start_with(&temp, &["receiver.public_url=https://shop.example"]);
+    let shop = TestReceiver::start_with(&temp, &["receiver.public_url=https://shop.example"]).await;
     let asked = async |name: &str, value: &str| {
         let url = format!("{}/projects", shop.base);
         let request = shop.http.get(url).header(name, value);
@@ -221,4 +221,56 @@ async fn foreign_names_and_pages_are_turned_away() {
     assert_eq!(asked("origin", "https://evil.example").await, 421);
     assert_eq!(asked("host", "shop.example").await, 200);
     assert_eq!(asked("origin", &shop.base).await, 200);
+}
+
+#[tokio::test]
+async fn a_body_that_trickles_in_and_one_without_end_are_cut_off() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    let temp = TempDb::sqlite();
+    let extra = [
+        "receiver.http.body_seconds_max=1",
+        "receiver.http.head_seconds_max=1",
+    ];
+    let shop = TestReceiver::start_with(&temp, &extra).await;
+    let address = shop.base.trim_start_matches("http://").to_owned();
+    let request = |length: &str| {
+        format!("POST /webhooks/shop/event HTTP/1.1\r\nhost: localhost\r\n{length}\r\n\r\n")
+    };
+    let chunk = format!("2710\r\n{}\r\n", "x".repeat(10_000));
+    for (head, more, expected) in [
+        // Promised and never sent.
+        (request("content-length: 100"), "{".to_owned(), "408"),
+        // Without end, chunk by chunk.
+        (
+            request("transfer-encoding: chunked"),
+            chunk.repeat(5),
+            "413",
+        ),
+        // Promised too much.
+        (request("content-length: 99999999"), String::new(), "413"),
+        // Half a head.
+        (
+            "POST /webhooks/shop/event HTTP/1.1\r\nhost: loc".to_owned(),
+            String::new(),
+            "408",
+        ),
+    ] {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // It may have been cut off by then.
+        drop(stream.write_all(more.as_bytes()).await);
+        let mut answer = [0; 12];
+        let read = stream.read_exact(&mut answer);
+        let answered = tokio::time::timeout(std::time::Duration::from_secs(20), read).await;
+        answered.expect("an answer in time").unwrap();
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {expected}")),
+            "{head}: {answer}"
+        );
+    }
+    assert!(shop.items("/inbox").await.is_empty());
+    shop.stop().await;
 }

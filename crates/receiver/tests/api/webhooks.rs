@@ -11,7 +11,7 @@ use crate::harness::{
 #[tokio::test]
 async fn an_event_is_applied_once_and_its_file_carries_all_facts() {
     for temp in TempDb::both() {
-        let shop = TestReceiver::start(&temp);
+        let shop = TestReceiver::start(&temp).await;
         let project_id = shop.make_project().await;
         let processed = event(FileEventKind::Processed, 2, &snapshot(5));
         let (status, first) = shop.send("shop", &processed).await;
@@ -57,7 +57,12 @@ async fn an_event_is_applied_once_and_its_file_carries_all_facts() {
             (&inbox[0]["state"], &inbox[0]["duplicates"]),
             (&json!("applied"), &json!(1))
         );
-        assert_eq!(shop.items("/activity").await.len(), 1);
+        assert_eq!(shop.items("/activity?design_file_id=1").await.len(), 1);
+        let made = shop.items("/activity?action=project%20created").await;
+        assert_eq!(
+            (&made[0]["project_code"], &made[0]["actor"]),
+            (&json!(PROJECT), &json!("operator"))
+        );
         shop.stop().await;
     }
 }
@@ -65,7 +70,7 @@ async fn an_event_is_applied_once_and_its_file_carries_all_facts() {
 #[tokio::test]
 async fn every_profile_is_understood() {
     let temp = TempDb::sqlite();
-    let shop = TestReceiver::start(&temp);
+    let shop = TestReceiver::start(&temp).await;
     let processed = event(FileEventKind::Processed, 2, &snapshot(5));
     assert_eq!(shop.send("module-n", &processed).await.0, 200);
     // The sources differ, so these are two files.
@@ -80,7 +85,7 @@ async fn every_profile_is_understood() {
 #[tokio::test]
 async fn a_sender_of_old_signs_the_body_and_names_neither_id_nor_sequence() {
     let temp = TempDb::sqlite();
-    let shop = TestReceiver::start(&temp);
+    let shop = TestReceiver::start(&temp).await;
     let send = async |kind: &str, second: u8, material: &str| {
         let body = json!({
             "event_type": kind, "timestamp": format!("2025-10-21T10:30:{second:02}"), "ingest_id": 9,
@@ -134,7 +139,7 @@ async fn a_sender_of_old_signs_the_body_and_names_neither_id_nor_sequence() {
 #[tokio::test]
 async fn a_file_without_its_project_is_kept_and_linked_once_there_is_one() {
     for temp in TempDb::both() {
-        let shop = TestReceiver::start(&temp);
+        let shop = TestReceiver::start(&temp).await;
         let processed = event(FileEventKind::Processed, 2, &snapshot(5));
         let (status, answer) = shop.send("shop", &processed).await;
         assert_eq!(status, 200);
@@ -157,7 +162,8 @@ async fn a_file_without_its_project_is_kept_and_linked_once_there_is_one() {
             .await;
         assert_eq!(files[0]["project_id"], project_id);
         let activity = shop.items(&format!("/projects/{PROJECT}/activity")).await;
-        assert_eq!(activity[0]["event_type"], "file.processed");
+        assert_eq!(activity[0]["action"], "PROJECT CREATED");
+        assert_eq!(activity[1]["event_type"], "file.processed");
         assert_eq!(
             shop.get(&format!("/projects/{PROJECT}")).await.1["design_files"],
             1
@@ -169,7 +175,7 @@ async fn a_file_without_its_project_is_kept_and_linked_once_there_is_one() {
 #[tokio::test]
 async fn a_source_may_make_projects_or_refuse_unknown_ones() {
     for temp in TempDb::both() {
-        let shop = TestReceiver::start(&temp);
+        let shop = TestReceiver::start(&temp).await;
         let processed = event(FileEventKind::Processed, 2, &snapshot(5));
         let (status, refused) = shop.send("strict", &processed).await;
         assert_eq!(
@@ -199,7 +205,12 @@ async fn a_source_may_make_projects_or_refuse_unknown_ones() {
         );
         assert!(shop.items("/inbox?state=failed").await.is_empty());
         assert_eq!(shop.send("strict", &processed).await.1["duplicate"], true);
-        assert_eq!(shop.items("/activity").await.len(), 2);
+        let actions = shop.items("/activity").await;
+        let actions: Vec<&Json> = actions.iter().map(|one| &one["action"]).collect();
+        assert_eq!(
+            actions,
+            ["PROJECT CREATED", "FILE PROCESSED", "FILE PROCESSED"]
+        );
         shop.stop().await;
     }
 }
@@ -207,7 +218,7 @@ async fn a_source_may_make_projects_or_refuse_unknown_ones() {
 #[tokio::test]
 async fn what_is_not_about_files_is_recorded_and_answered_200() {
     let temp = TempDb::sqlite();
-    let shop = TestReceiver::start(&temp);
+    let shop = TestReceiver::start(&temp).await;
     for (n, name) in ["invoice.paid", "webhook.test", "file.uploaded"]
         .into_iter()
         .enumerate()
@@ -229,7 +240,7 @@ async fn what_is_not_about_files_is_recorded_and_answered_200() {
 #[tokio::test]
 async fn an_unsigned_source_is_told_apart_by_id_or_body() {
     let temp = TempDb::sqlite();
-    let shop = TestReceiver::start(&temp);
+    let shop = TestReceiver::start(&temp).await;
     let processed = event(FileEventKind::Processed, 2, &snapshot(5));
     let body = render(Profile::Standard, &processed, "endpoint").unwrap();
     let (status, first) = shop.send_raw("open", headers(&[]), body.clone()).await;
@@ -250,7 +261,7 @@ async fn an_unsigned_source_is_told_apart_by_id_or_body() {
 #[tokio::test]
 async fn activity_says_what_changed_in_sequence_order() {
     for temp in TempDb::both() {
-        let shop = TestReceiver::start(&temp);
+        let shop = TestReceiver::start(&temp).await;
         let mut facts = snapshot(5);
         let processed = event(FileEventKind::Processed, 2, &facts);
         (facts.material, facts.project_code) = (Some("Stainless".to_owned()), None);
@@ -267,8 +278,8 @@ async fn activity_says_what_changed_in_sequence_order() {
         );
         let change = |field: &str, before: Json, after: Json| json!({"field": field, "before": before, "after": after});
         let expected = json!([
-            change("project_code", json!(PROJECT), Json::Null),
             change("material", json!("Mild Steel"), json!("Stainless")),
+            change("project_code", json!(PROJECT), Json::Null),
         ]);
         assert_eq!(activity[1]["changes"], expected);
         let id = activity[0]["design_file_id"].as_i64().unwrap();

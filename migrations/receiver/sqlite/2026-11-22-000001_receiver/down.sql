@@ -1,7 +1,9 @@
+DROP TABLE reconciliations;
 DROP TABLE activity_log;
 DROP TABLE design_files;
 DROP TABLE inbox;
 DROP TABLE projects;
 DROP TABLE clients;
+DROP TABLE source_keys;
 DROP TABLE sources;
 DROP TABLE tenants;
