@@ -18,3 +18,5 @@ mod latency;
 mod repeats;
 #[cfg(test)]
 mod start;
+#[cfg(test)]
+mod stopping;
