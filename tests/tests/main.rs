@@ -15,6 +15,8 @@ mod house;
 #[cfg(test)]
 mod latency;
 #[cfg(test)]
+mod reloading;
+#[cfg(test)]
 mod repeats;
 #[cfg(test)]
 mod start;
