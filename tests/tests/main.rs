@@ -17,6 +17,10 @@ mod house;
 #[cfg(test)]
 mod latency;
 #[cfg(test)]
+mod reloading;
+#[cfg(test)]
 mod repeats;
 #[cfg(test)]
 mod start;
+#[cfg(test)]
+mod stopping;

@@ -14,6 +14,7 @@ use service::{Settings, Shutdown, bind, stop_on_signal, telemetry};
 
 use crate::cli::SettingsArgs;
 use crate::keys;
+use crate::reload::{Running, follow};
 use crate::report::{figure, line};
 use crate::samples;
 use crate::single::stopping;
@@ -32,14 +33,21 @@ struct Addresses {
 
 pub(crate) async fn run(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
     let first = args.load(&[])?;
-    telemetry::init(&first.section("log")?)?;
+    let level = telemetry::init(&first.section("log")?)?;
     let ingest_listener = bind("ingest", &first.section::<String>("ingest.listen")?)?;
     let receiver_listener = ReceiverSettings::load(&first)?.bind()?;
     let addresses = Addresses {
         ingest: ingest_listener.local_addr()?,
         receiver: receiver_listener.local_addr()?,
     };
-    let settings = args.load(&wiring(&first, &addresses)?)?;
+    let more = wiring(&first, &addresses)?;
+    let settings = args.load(&more)?;
+    let running = Running {
+        args,
+        more: &more,
+        settings: settings.clone(),
+        level,
+    };
     let ingest_settings = IngestSettings::read(&settings)?;
     let receiver_settings = ReceiverSettings::load(&settings)?;
     let data_dir = ingest_settings.data_dir.clone();
@@ -60,8 +68,10 @@ pub(crate) async fn run(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
             .iter()
             .zip(ask_for_keys)
             .all(|(key, asked)| key.is_some() || !asked);
+        let reloader = service.reloader();
         let served = service.serve(ingest_listener, shutdown.clone());
-        let (served, ()) = tokio::join!(stopping(served, &shutdown), async {
+        let followed = follow(running, reloader, &shutdown);
+        let (served, (), ()) = tokio::join!(stopping(served, &shutdown), followed, async {
             tokio::select! {
                 welcomed = welcome(&addresses, &keys, empty, &data_dir), if welcomes => {
                     if let Err(cause) = welcomed {

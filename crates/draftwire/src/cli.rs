@@ -1,6 +1,6 @@
 //! The command line and what its help teaches.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use service::{Settings, SettingsError};
@@ -57,6 +57,13 @@ pub(crate) struct SettingsArgs {
 }
 
 impl SettingsArgs {
+    /// The file that is read, if it is there.
+    pub(crate) fn file(&self) -> &Path {
+        self.config
+            .as_deref()
+            .unwrap_or(Path::new(Settings::DEFAULT_FILE))
+    }
+
     /// Reads all layers; `more` weighs like `--set` but is overruled by it.
     pub(crate) fn load(&self, more: &[String]) -> Result<Settings, SettingsError> {
         let overrides: Vec<String> = more.iter().chain(&self.overrides).cloned().collect();

@@ -12,6 +12,7 @@ mod generate;
 mod import;
 mod keys;
 mod publish;
+mod reload;
 mod report;
 mod samples;
 mod single;

@@ -9,19 +9,28 @@ use service::{Shutdown, bind, stop_on_signal, telemetry};
 
 use crate::cli::SettingsArgs;
 use crate::keys;
+use crate::reload::{Running, follow};
 
 pub(crate) async fn ingest(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
     let settings = args.load(&[])?;
-    telemetry::init(&settings.section("log")?)?;
+    let level = telemetry::init(&settings.section("log")?)?;
+    let running = Running {
+        args,
+        more: &[],
+        settings: settings.clone(),
+        level,
+    };
     let settings = IngestSettings::read(&settings)?;
     service::refuse_open_bind("ingest", &settings.listen, settings.auth)?;
     let listener = bind("ingest", &settings.listen)?;
     let service = Ingest::start(settings).await?;
     keys::show_first(service.first_key())?;
     let shutdown = Shutdown::new();
-    let (served, signals) = tokio::join!(
+    let reloader = service.reloader();
+    let (served, signals, ()) = tokio::join!(
         stopping(service.serve(listener, shutdown.clone()), &shutdown),
         stop_on_signal(shutdown.clone()),
+        follow(running, reloader, &shutdown),
     );
     signals.context("signals cannot be heard")?;
     served?;

@@ -79,7 +79,7 @@ const NAME: &str = "this";
 
 pub(crate) async fn run(args: &WatchArgs, settings: &SettingsArgs) -> anyhow::Result<ExitCode> {
     let settings = settings.load(&args.overrides())?;
-    telemetry::init(&settings.section("log")?)?;
+    drop(telemetry::init(&settings.section("log")?)?);
     let folder = folder(&settings)?;
     let service = ServiceArgs {
         url: args.to.clone(),

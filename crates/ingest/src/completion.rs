@@ -34,7 +34,8 @@ pub(crate) fn completion(
 ) -> Result<Completion, DbError> {
     let kind = Kind::parse(&before.kind)
         .ok_or_else(|| DbError::defect(format!("file {} is of no known kind", before.id)))?;
-    let names = Names::of(known.facts, &before.clean_name, kind, &state.rules);
+    let rules = state.rules.now();
+    let names = Names::of(known.facts, &before.clean_name, kind, &rules);
     let project_code = names.project_code();
     let same_place =
         project_code == before.project_code.as_deref() && names.base_name() == before.base_name;

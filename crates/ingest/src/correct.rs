@@ -26,7 +26,7 @@ impl Patch {
         state: &ServiceState,
     ) -> Result<Self, FactError> {
         let text = Value::Object(given.clone()).to_string();
-        let facts = CallerFacts::parse(None, None, Some(&text), &state.rules)?;
+        let facts = CallerFacts::parse(None, None, Some(&text), &state.rules.now())?;
         // In the form that everything is compared in; what says nothing withdraws.
         let values: Map<String, Value> =
             serde_json::from_str(&facts.canonical()).unwrap_or_default();
@@ -118,20 +118,26 @@ fn settle_again(
     let text = store::extraction(tx.conn(), row.tenant_id, row.id)?;
     let (done, summary) = match text {
         Some(text) => {
-            let extraction = understood(row, &text, &state.rules).map_err(defect)?;
+            let extraction = understood(row, &text, &state.rules.now()).map_err(defect)?;
             let done = completion(tx, state, row, &Known::from(&extraction))?;
             let summary = serde_json::to_string(&extraction.summary()).map_err(defect)?;
             (done, Some(summary))
         }
         // Never read: the name and the caller are all there is.
         None => {
-            let caller = CallerFacts::parse(None, None, Some(&row.caller_facts), &state.rules);
+            let caller =
+                CallerFacts::parse(None, None, Some(&row.caller_facts), &state.rules.now());
             let caller = caller.map_err(|cause| DbError::defect(cause.to_string()))?;
-            let caller = match corrections_of(row, &state.rules) {
+            let caller = match corrections_of(row, &state.rules.now()) {
                 Some(corrections) => caller.corrected_by(&corrections),
                 None => caller,
             };
-            let settled = settle(&caller, row.full_name(), &Hints::default(), &state.rules);
+            let settled = settle(
+                &caller,
+                row.full_name(),
+                &Hints::default(),
+                &state.rules.now(),
+            );
             let known = Known {
                 facts: &settled.facts,
                 confidence_score: settled.confidence_score,

@@ -177,11 +177,12 @@ pub(crate) async fn take_in(
     let full_name = archive
         .as_ref()
         .map_or(&clean_name, |archive| &archive.path);
-    let facts = settle(caller, full_name, &Hints::default(), &state.rules).facts;
+    let rules = state.rules.now();
+    let facts = settle(caller, full_name, &Hints::default(), &rules).facts;
     let caller = caller.canonical();
     let identity = identity(&staged.sha256, full_name, &caller);
     // What would take the same version is written in turn: so is, for its name, what would be the same.
-    let names = Names::of(&facts, &clean_name, admitted.kind, &state.rules);
+    let names = Names::of(&facts, &clean_name, admitted.kind, &rules);
     let mut order = DefaultHasher::new();
     (names.project_code(), names.base_name()).hash(&mut order);
     let order = order.finish();
@@ -300,7 +301,8 @@ impl Intake {
     fn insert(&self, tx: &mut Tx<'_>, owned: bool, now_ms: i64) -> Result<FileRow, DbError> {
         let state = &*self.state;
         let (facts, kind, sha256) = (&self.facts, self.admitted.kind, &self.key.sha256);
-        let names = Names::of(facts, &self.clean_name, kind, &state.rules);
+        let rules = state.rules.now();
+        let names = Names::of(facts, &self.clean_name, kind, &rules);
         let tenant_id = self.tenant_id;
         let version = store::free_version(
             tx.conn(),

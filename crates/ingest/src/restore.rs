@@ -91,7 +91,7 @@ fn announce(tx: &mut Tx<'_>, state: &ServiceState, row: &FileRow) -> Result<(), 
     let text = store::extraction(tx.conn(), row.tenant_id, row.id)?;
     let summary = match text.filter(|_| row.state() == State::Completed) {
         Some(text) => {
-            let extraction = understood(row, &text, &state.rules).map_err(defect)?;
+            let extraction = understood(row, &text, &state.rules.now()).map_err(defect)?;
             Some(serde_json::to_string(&extraction.summary()).map_err(defect)?)
         }
         None => None,

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use db::{Clock, Database, Writer};
 use delivery::{DeliverySettings, Subscriptions};
-use extract::facts::Rules;
 use service::Shutdown;
 use tokio::sync::Notify;
 
 use crate::events::FileEvents;
 use crate::extraction::{Pictures, Queue, Sandbox};
+use crate::live_rules::LiveRules;
 use crate::metrics::TableSizes;
 use crate::settings::{KindLimits, UploadLimits};
 use crate::storage::Storage;
@@ -35,7 +35,8 @@ pub(crate) struct ServiceState {
     pub(crate) sizes: TableSizes,
     /// Triggered as soon as the service is told to stop: nobody waits any longer.
     pub(crate) stopping: Shutdown,
-    pub(crate) rules: Arc<Rules>,
+    /// How names and texts are read.
+    pub(crate) rules: LiveRules,
     pub(crate) uploads: UploadLimits,
     pub(crate) limits: KindLimits,
     pub(crate) node_id: i64,

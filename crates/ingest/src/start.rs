@@ -18,7 +18,9 @@ use tokio::sync::Notify;
 use crate::events::FileEvents;
 use crate::extraction::{self, Pictures, Queue, Readers, Sandbox, Work};
 use crate::keys;
+use crate::live_rules::LiveRules;
 use crate::metrics::TableSizes;
+use crate::reload::{Refused, Reloader};
 use crate::remove;
 use crate::routes::routes;
 use crate::service_state::ServiceState;
@@ -67,6 +69,7 @@ pub struct Ingest {
     first_key: Option<String>,
     engine: Arc<Engine>,
     runner: Runner,
+    reloader: Reloader,
     settings: IngestSettings,
     health: Health,
 }
@@ -119,15 +122,23 @@ impl Ingest {
             status: WatchStatus::default(),
         };
         let status = watched.status.clone();
-        let (_folders, folders) = tokio::sync::watch::channel(settings.watch.clone());
-        runner.spawn("watch", supervise(watched, folders));
+        let (folders, to_watch) = tokio::sync::watch::channel(settings.watch.clone());
+        let reloader = Reloader {
+            rules: state.rules.clone(),
+            folders,
+            confidence_threshold: settings.extraction.confidence_threshold,
+            data_dir: settings.data_dir.clone(),
+            refused: Refused::default(),
+        };
+        runner.spawn("watch", supervise(watched, to_watch));
         Ok(Self {
-            health: health(&state, status),
+            health: health(&state, status, reloader.refused.clone()),
             state,
             keys,
             first_key,
             engine: Arc::new(engine),
             runner,
+            reloader,
             settings,
         })
     }
@@ -192,6 +203,11 @@ impl Ingest {
         }
     }
 
+    /// Takes changed settings to this service while it runs.
+    pub fn reloader(&self) -> Reloader {
+        self.reloader.clone()
+    }
+
     /// The administrator's key that this first start has made, if it did: to be shown once.
     pub fn first_key(&self) -> Option<&str> {
         self.first_key.as_deref()
@@ -252,14 +268,14 @@ fn state(
         sizes: TableSizes::default(),
         removals: Notify::new(),
         stopping: Shutdown::new(),
-        rules: Arc::clone(&settings.rules),
+        rules: LiveRules::new(Arc::clone(&settings.rules)),
         uploads: settings.uploads,
         limits: settings.limits,
         node_id: engine.node_id(),
     })
 }
 
-fn health(state: &Arc<ServiceState>, watch: WatchStatus) -> Health {
+fn health(state: &Arc<ServiceState>, watch: WatchStatus, refused: Refused) -> Health {
     let database = state.database.clone();
     let storage = state.storage.clone();
     let checks = vec![
@@ -276,6 +292,7 @@ fn health(state: &Arc<ServiceState>, watch: WatchStatus) -> Health {
     health
         .with_detail("sandbox", serde_json::json!(state.sandbox))
         .with_live_detail("watch", move || watch.json())
+        .with_live_detail("settings", move || refused.json())
 }
 
 /// The configured key (Base64 of 32 bytes), else one made beside the database at the first start.

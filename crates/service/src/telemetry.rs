@@ -1,14 +1,16 @@
 //! Logs to stderr, for people or as JSON lines. It must never hold state beyond the one subscriber
 //! that it installs.
 
+use std::fmt;
 use std::io::IsTerminal;
 
 use serde::Deserialize;
 use tracing::Subscriber;
 use tracing_subscriber::fmt::{MakeWriter, layer};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::reload;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
-use tracing_subscriber::{EnvFilter, Layer};
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 /// Modules that say at `info` what only their authors want to know; `log.level` may name them louder.
 const QUIET: &str = "actix_server=warn,actix_http=warn,hyper=warn,hyper_util=warn";
@@ -42,22 +44,47 @@ pub enum TelemetryError {
     /// Somebody logs already.
     #[error("logging was started twice: {0}")]
     Twice(#[from] TryInitError),
+    /// The subscriber is gone.
+    #[error("log.level cannot be changed any more: {0}")]
+    Gone(#[from] reload::Error),
+}
+
+/// Changes the level of a running process. Clones change the same.
+#[derive(Clone)]
+pub struct LevelHandle(reload::Handle<EnvFilter, Registry>);
+
+impl LevelHandle {
+    /// From now on as `level` says.
+    ///
+    /// # Errors
+    /// [`TelemetryError::Level`]: then it stays as it was.
+    pub fn set(&self, level: &str) -> Result<(), TelemetryError> {
+        Ok(self.0.reload(filter(level)?)?)
+    }
+}
+
+impl fmt::Debug for LevelHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LevelHandle")
+    }
 }
 
 /// Starts logging for the whole process. Call it once, before anything that logs.
 ///
 /// # Errors
 /// When `log.level` does not parse, or logging was started before.
-pub fn init(settings: &LogSettings) -> Result<(), TelemetryError> {
+pub fn init(settings: &LogSettings) -> Result<LevelHandle, TelemetryError> {
     let colours = std::io::stderr().is_terminal();
-    Ok(subscriber(settings, colours, std::io::stderr)?.try_init()?)
+    let (subscriber, level) = subscriber(settings, colours, std::io::stderr)?;
+    subscriber.try_init()?;
+    Ok(level)
 }
 
 fn subscriber<W>(
     settings: &LogSettings,
     colours: bool,
     writer: W,
-) -> Result<impl Subscriber + Send + Sync, TelemetryError>
+) -> Result<(impl Subscriber + Send + Sync, LevelHandle), TelemetryError>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -70,9 +97,9 @@ where
             .with_span_list(false)
             .boxed(),
     };
-    Ok(tracing_subscriber::registry()
-        .with(lines)
-        .with(filter(&settings.level)?))
+    let (level, handle) = reload::Layer::new(filter(&settings.level)?);
+    let subscriber = tracing_subscriber::registry().with(level).with(lines);
+    Ok((subscriber, LevelHandle(handle)))
 }
 
 fn filter(level: &str) -> Result<EnvFilter, TelemetryError> {
@@ -106,7 +133,7 @@ mod tests {
     async fn a_request_is_one_line_with_its_id_and_without_its_query() {
         let log = Log::default();
         let (settings, writer) = (settings("info", LogFormat::Json), log.clone());
-        let subscriber = subscriber(&settings, false, move || writer.clone()).unwrap();
+        let (subscriber, _) = subscriber(&settings, false, move || writer.clone()).unwrap();
         let guard = tracing::subscriber::set_default(subscriber);
         let broken = || async { Err::<String, _>(crate::Problem::internal("the disk is full")) };
         let routes = move |routes: &mut web::ServiceConfig| {
@@ -140,7 +167,7 @@ mod tests {
     fn quiet_modules_and_silenced_access_lines_stay_out() {
         let log = Log::default();
         let (settings, writer) = (settings("info,access=warn", LogFormat::Human), log.clone());
-        let subscriber = subscriber(&settings, false, move || writer.clone()).unwrap();
+        let (subscriber, _) = subscriber(&settings, false, move || writer.clone()).unwrap();
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!(target: "access", "no");
             tracing::info!(target: "actix_server::server", "no");
@@ -155,6 +182,23 @@ mod tests {
             level: level.to_owned(),
             format,
         }
+    }
+
+    #[test]
+    fn the_level_can_be_changed_later_and_a_wrong_one_changes_nothing() {
+        let log = Log::default();
+        let (settings, writer) = (settings("warn", LogFormat::Human), log.clone());
+        let (subscriber, level) = subscriber(&settings, false, move || writer.clone()).unwrap();
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!("first");
+            level.set("info").unwrap();
+            tracing::info!("second");
+            assert!(level.set("info=loud").is_err());
+            tracing::info!("third");
+        });
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert!(!text.contains("first"), "{text}");
+        assert!(text.contains("second") && text.contains("third"), "{text}");
     }
 
     #[test]

@@ -186,6 +186,16 @@ async fn settings_are_taken_over_shown_and_checked() {
 }
 
 #[tokio::test]
+async fn settings_that_are_shipped_are_right() {
+    let folder = tempdir().unwrap();
+    for example in ["ingest.example.toml", "receiver.example.toml"] {
+        let path = e2e::designs::root().join("config").join(example);
+        let check = ["config", "check", "--config", path.to_str().unwrap()];
+        assert_code(&ran(&check, folder.path()).await, 0);
+    }
+}
+
+#[tokio::test]
 async fn completions_manuals_and_keys_are_printed() {
     let folder = tempdir().unwrap();
     let here = folder.path();

@@ -297,7 +297,7 @@ pub(super) async fn extraction(
     let (id, tenant_id) = (row.id, row.tenant_id);
     let read = move |conn: &mut Conn| store::extraction(conn, tenant_id, id);
     let text = state.database.reads().run(read).await.map_err(of_read)?;
-    text.map(|text| understood(row, &text, &state.rules))
+    text.map(|text| understood(row, &text, &state.rules.now()))
         .transpose()
         .map_err(|cause| Problem::internal(format!("file {id}: {cause}")))
 }

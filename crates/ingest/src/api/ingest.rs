@@ -174,7 +174,7 @@ fn understood(state: &ServiceState, upload: &Upload) -> Result<(Mode, CallerFact
         upload.client_code.as_deref(),
         upload.project_code.as_deref(),
         upload.override_metadata.as_deref(),
-        &state.rules,
+        &state.rules.now(),
     );
     let caller = caller.map_err(|cause| refused_fact(&cause, "override_metadata"))?;
     Ok((mode, caller))

@@ -78,8 +78,8 @@ fn record_extraction(
     let json = |cause: serde_json::Error| DbError::defect(cause.to_string());
     // What was read is kept as it was read: a correction can be withdrawn.
     let text = serde_json::to_string(extraction).map_err(json)?;
-    let extraction = match corrections_of(before, &state.rules) {
-        Some(corrections) => &corrected(extraction.clone(), &corrections, &state.rules),
+    let extraction = match corrections_of(before, &state.rules.now()) {
+        Some(corrections) => &corrected(extraction.clone(), &corrections, &state.rules.now()),
         None => extraction,
     };
     let done = completion(tx, state, before, &Known::from(extraction))?;

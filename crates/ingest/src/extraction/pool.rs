@@ -51,6 +51,8 @@ pub(crate) fn spawn(
         let worker = Working {
             state: Arc::clone(state),
             reader: readers.reader()?,
+            readers: readers.clone(),
+            rules_version: state.rules.version(),
             crashes_max: settings.crashes_max,
             shutdown: runner.shutdown().clone(),
         };
@@ -65,6 +67,9 @@ pub(crate) fn spawn(
 struct Working {
     state: Arc<ServiceState>,
     reader: Reader,
+    readers: Readers,
+    /// Of the rules that the reader goes by.
+    rules_version: u64,
     crashes_max: i64,
     shutdown: Shutdown,
 }
@@ -89,6 +94,7 @@ impl Working {
                 () = self.shutdown.triggered() => return,
                 next = either => next,
             };
+            self.go_by_rules_of_now();
             match next {
                 Some(Next::File(job)) => {
                     let (state, reader) = (&self.state, &mut self.reader);
@@ -104,6 +110,21 @@ impl Working {
                 None => return,
             }
         }
+    }
+}
+
+impl Working {
+    /// Changed rules take another process.
+    fn go_by_rules_of_now(&mut self) {
+        let version = self.state.rules.version();
+        if version == self.rules_version {
+            return;
+        }
+        match self.readers.with_rules(&self.state.rules.now()).reader() {
+            Ok(reader) => self.reader = reader,
+            Err(cause) => tracing::error!(%cause, "a worker goes on by the rules before"),
+        }
+        self.rules_version = version;
     }
 }
 
@@ -220,7 +241,7 @@ pub(super) fn task(
     preview: bool,
 ) -> Result<ReadTask, DamagedRow> {
     let key = row.blob_key().ok_or(DamagedRow)?;
-    let caller = CallerFacts::parse(None, None, Some(&row.caller_facts), &state.rules)
+    let caller = CallerFacts::parse(None, None, Some(&row.caller_facts), &state.rules.now())
         .map_err(|_refusal| DamagedRow)?;
     Ok(ReadTask {
         path: state.storage.path(key),

@@ -8,7 +8,7 @@ use extract::{Extraction, Limits, Ocr, PreviewForm};
 use serde::{Deserialize, Serialize};
 
 /// The first line: the rules of this worker.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Setup {
     /// The most that any request may use.
     pub(super) memory_bytes_max: u64,

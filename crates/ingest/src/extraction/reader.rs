@@ -68,6 +68,18 @@ impl Readers {
         })
     }
 
+    /// The same by other rules.
+    pub(crate) fn with_rules(&self, rules: &Rules) -> Self {
+        let setup = Setup {
+            rules: rules.clone(),
+            ..Setup::clone(&self.setup)
+        };
+        Self {
+            setup: Arc::new(setup),
+            ..self.clone()
+        }
+    }
+
     /// One more, whose process starts with its first file.
     ///
     /// # Errors

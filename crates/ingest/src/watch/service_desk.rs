@@ -43,7 +43,7 @@ impl Desk for ServiceDesk {
             place.client_code.as_deref(),
             place.project_code.as_deref(),
             more.as_deref(),
-            &self.state.rules,
+            &self.state.rules.now(),
         );
         let caller = match caller {
             Ok(caller) => caller,

@@ -82,6 +82,6 @@ async fn one(watched: Watched, folder: Folder, end: Shutdown) {
         },
         state: Arc::clone(&watched.state),
     };
-    let rules = Arc::clone(&watched.state.rules);
+    let rules = watched.state.rules.now();
     folder::watch(folder, desk, rules, watched.status, end).await;
 }

@@ -1,6 +1,7 @@
 //! Settings in layers: built-in defaults, file, environment, flags; every key known and typed.
 //! It must never know what a setting means: each service deserialises and judges its own section.
 
+mod changes;
 mod error;
 mod layer;
 mod print;
@@ -91,6 +92,14 @@ impl Settings {
     pub fn print(&self) -> String {
         print::toml(&self.merged)
     }
+
+    /// Dotted keys whose values are not the same in `other`, sorted.
+    pub fn differing(&self, other: &Self) -> Vec<String> {
+        changes::differing(&self.merged, &other.merged)
+    }
+
+    /// Path of the file that is read when none is named.
+    pub const DEFAULT_FILE: &'static str = DEFAULT_FILE;
 
     fn find(&self, path: &str) -> Option<&Value> {
         let mut segments = path.split('.');
