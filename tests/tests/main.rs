@@ -17,6 +17,8 @@ mod house;
 #[cfg(test)]
 mod latency;
 #[cfg(test)]
+mod reading_here;
+#[cfg(test)]
 mod reloading;
 #[cfg(test)]
 mod repeats;
