@@ -130,9 +130,8 @@ async fn welcome(
     empty: bool,
     data_dir: &Path,
 ) -> anyhow::Result<()> {
-    let client = |address, key: &Option<String>| {
-        Client::new(&format!("http://{address}"), key.as_deref())
-    };
+    let client =
+        |address, key: &Option<String>| Client::new(&format!("http://{address}"), key.as_deref());
     let ingest = client(addresses.ingest, ingest_key)?;
     let receiver = client(addresses.receiver, receiver_key)?;
     until_healthy(&ingest).await?;
