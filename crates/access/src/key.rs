@@ -29,8 +29,9 @@ impl KeyText {
 
     /// A key as somebody typed it; nothing when no key looks like this.
     pub fn parse(text: &str) -> Option<Self> {
-        let fits = text.len() <= TEXT_BYTES_MAX && text.trim().starts_with(PREFIX);
-        fits.then(|| Self(text.trim().to_owned()))
+        let text = text.trim();
+        let fits = text.len() <= TEXT_BYTES_MAX && text.starts_with(PREFIX);
+        fits.then(|| Self(text.to_owned()))
     }
 
     /// The key in an `Authorization` header (RFC 6750, section 2.1).
@@ -73,6 +74,7 @@ mod tests {
         let accepted = [
             format!("Bearer {}", key.expose()),
             format!("bearer  {} ", key.expose()),
+            format!("Bearer {}{}", " ".repeat(TEXT_BYTES_MAX), key.expose()),
         ];
         for header in accepted {
             assert_eq!(KeyText::from_header(&header).unwrap().hash(), key.hash());

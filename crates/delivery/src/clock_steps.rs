@@ -68,7 +68,7 @@ pub(crate) fn leapt(conn: &mut Conn, step_ms: i64, now_ms: i64) -> Result<(), Db
     }
     tracing::error!(
         step_ms,
-        "the clock leapt ahead; nothing old is removed for an hour"
+        "the clock leapt ahead, or the machine slept: nothing old is removed for an hour"
     );
     for name in ["expired_at_ms", "retained_at_ms"] {
         set(conn, name, now_ms + LEAP_MS)?;
