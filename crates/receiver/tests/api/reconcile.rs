@@ -52,7 +52,7 @@ fn play(sender: &ScriptedEndpoint, owed: &[Event]) -> Arc<Mutex<Vec<Json>>> {
                 let body: Json = serde_json::from_str(&request.text()).unwrap();
                 let ids = body["event_ids"].as_array().unwrap();
                 let missing: Vec<&Json> = ids.iter().filter(|id| **id == gone.as_str()).collect();
-                let answer = json!({"queued": ids.len() - missing.len(), "missing": missing});
+                let answer = json!({"id": "rpl_1", "expected": ids.len() - missing.len(), "missing": missing});
                 heard.lock().unwrap().push(body);
                 ScriptedReply::json(202, answer.to_string())
             }
@@ -91,7 +91,7 @@ async fn what_never_came_is_found_asked_for_and_looked_at_again() {
         assert_eq!(
             (
                 &report["checked"],
-                &report["queued"],
+                &report["asked"],
                 &report["lost"],
                 &report["complete"]
             ),
@@ -102,6 +102,13 @@ async fn what_never_came_is_found_asked_for_and_looked_at_again() {
         assert_eq!(
             request.header("authorization"),
             Some("Bearer dw_of-the-sender")
+        );
+
+        let look = json!({"source": "shop", "ask": false});
+        let (_, looked) = shop.post("/reconcile", &look).await;
+        assert_eq!(
+            (&looked["missing_total"], &looked["asked"], asked.lock().unwrap().len()),
+            (&json!(3), &json!(0), 3)
         );
 
         // They come; the next run begins where something was missing and finds all but what is lost.
