@@ -163,7 +163,8 @@ impl Walk<'_> {
             .extend(missing.iter().take(room).map(|event| (*event).clone()));
         let mut lost = 0;
         let ids: Vec<String> = missing.iter().map(|event| event.id.clone()).collect();
-        for ids in ids.chunks(REPLAYED_EVENTS_MAX).filter(|_| self.ask) {
+        let ask = self.ask;
+        for ids in ids.chunks(REPLAYED_EVENTS_MAX).filter(|_| ask) {
             let client = &self.sender.client;
             let subscription = page.subscription.as_deref();
             let answer = client.replay_events(subscription, ids).await;

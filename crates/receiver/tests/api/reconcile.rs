@@ -36,6 +36,11 @@ fn page(events: &[Event], query: &str) -> Json {
     })
 }
 
+fn ids(events: &Json) -> Vec<&str> {
+    let events = events.as_array().unwrap().iter();
+    events.map(|event| event["id"].as_str().unwrap()).collect()
+}
+
 /// The sender's part: it owes all of them, and cannot deliver the last any more. Answers what it was asked for.
 fn play(sender: &ScriptedEndpoint, owed: &[Event]) -> Arc<Mutex<Vec<Json>>> {
     let gone = owed[4].id.to_string();
@@ -80,14 +85,8 @@ async fn what_never_came_is_found_asked_for_and_looked_at_again() {
         let run = async || shop.post("/reconcile", &json!({"source": "shop"})).await;
         let (status, report) = run().await;
         assert_eq!(status, 200, "{report}");
-        let missing: Vec<&str> = report["missing"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|event| event["id"].as_str().unwrap())
-            .collect();
         let expected = [1, 3, 4].map(|n: usize| owed[n].id.to_string());
-        assert_eq!(missing, expected);
+        assert_eq!(ids(&report["missing"]), expected);
         assert_eq!(
             (
                 &report["checked"],
@@ -107,7 +106,11 @@ async fn what_never_came_is_found_asked_for_and_looked_at_again() {
         let look = json!({"source": "shop", "ask": false});
         let (_, looked) = shop.post("/reconcile", &look).await;
         assert_eq!(
-            (&looked["missing_total"], &looked["asked"], asked.lock().unwrap().len()),
+            (
+                &looked["missing_total"],
+                &looked["asked"],
+                asked.lock().unwrap().len()
+            ),
             (&json!(3), &json!(0), 3)
         );
 
