@@ -19,6 +19,8 @@ mod latency;
 #[cfg(test)]
 mod reading_here;
 #[cfg(test)]
+mod reconciling;
+#[cfg(test)]
 mod reloading;
 #[cfg(test)]
 mod repeats;

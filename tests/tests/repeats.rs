@@ -24,12 +24,13 @@ const AT_ONCE: usize = 4;
 const CLIENT: &str = "CL0001";
 const PROJECT: &str = "JB-2025-10-CL0001-001";
 /// What receivers number or date for themselves.
-const OWN_FIELDS: [&str; 5] = [
+const OWN_FIELDS: [&str; 6] = [
     "id",
     "design_file_id",
     "project_id",
     "received_at",
     "created_at",
+    "changed_at",
 ];
 
 #[tokio::test]
@@ -146,6 +147,8 @@ async fn replayed(deliveries: &[RecordedRequest], project_at: usize) -> Value {
         "/unmatched",
     ] {
         let mut list = items(&format!("{base}{path}")).await;
+        // What is done here has the time at which it is done.
+        list.retain(|item| item["action"] != "PROJECT CREATED");
         list.iter_mut().for_each(forget_own);
         list.sort_by_key(Value::to_string);
         answers[path] = json!(list);

@@ -11,6 +11,9 @@ const PLATFORM: [&str; 3] = ["api", "v1", "webhooks"];
 /// Most events that are asked for again in one call.
 pub const REPLAYED_EVENTS_MAX: usize = 1_000;
 
+/// Time that a receiver may take to compare, beyond that for any answer.
+const RECONCILE_TIME_MAX: Duration = Duration::from_secs(60);
+
 /// An event that is owed to a subscription.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwedEvent {
@@ -26,8 +29,8 @@ pub struct OwedEvent {
 /// A part of everything that is owed, in the order in which it was committed.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct OwedPage {
-    /// The subscription's id.
-    pub subscription: String,
+    /// The subscription's id; `None` when everything of the tenant was asked for.
+    pub subscription: Option<String>,
     pub items: Vec<OwedEvent>,
     /// Where the next part begins.
     pub next_cursor: String,
@@ -38,17 +41,17 @@ pub struct OwedPage {
 /// What became of asking for events again.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Replayed {
-    /// Deliveries that are under way again.
+    /// Deliveries that are to be made again; they are under way little by little.
     #[serde(default)]
-    pub queued: u64,
+    pub expected: u64,
     /// Ids of which the sender owes nothing.
     #[serde(default)]
     pub missing: Vec<String>,
 }
 
 impl Client {
-    /// What a subscription, given by id or name, is owed behind a cursor. Without a subscription the tenant must have
-    /// only one; without a cursor the walk begins anew.
+    /// What a subscription, given by id or name, is owed behind a cursor; without a subscription everything of the
+    /// tenant. Without a cursor the walk begins anew.
     ///
     /// # Errors
     /// [`ClientError::Problem`] for an unknown subscription or cursor, and those of the connection.
@@ -75,18 +78,20 @@ impl Client {
         self.get(&[a, b, c, "reconcile"], &asked).await
     }
 
-    /// Asks for events to be delivered again to a subscription, given by id; at most [`REPLAYED_EVENTS_MAX`].
+    /// Asks for events to be delivered again, at most [`REPLAYED_EVENTS_MAX`]: to a subscription, given by id, or to
+    /// all that had them.
     ///
     /// # Errors
     /// [`ClientError::Problem`] when the service refuses, and those of the connection.
     pub async fn replay_events(
         &self,
-        subscription: &str,
+        subscription: Option<&str>,
         event_ids: &[String],
     ) -> Result<Replayed, ClientError> {
         #[derive(Serialize)]
         struct Asked<'a> {
-            subscription: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            subscription: Option<&'a str>,
             event_ids: &'a [String],
         }
         let [a, b, c] = PLATFORM;
@@ -96,5 +101,53 @@ impl Client {
             event_ids,
         });
         self.send(request, Duration::ZERO).await?.json()
+    }
+}
+
+/// What a receiver found when it compared a source with what its sender owes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reconciled {
+    pub source: String,
+    /// Events looked at.
+    pub checked: u64,
+    /// How many of them never arrived.
+    pub missing_total: u64,
+    /// The first of them.
+    pub missing: Vec<OwedEvent>,
+    /// Deliveries that the sender makes again.
+    pub asked: u64,
+    /// How many the sender cannot deliver any more.
+    pub lost: u64,
+    /// Whether it came to the end of what is owed.
+    pub complete: bool,
+    /// Why it ended early.
+    pub error: Option<String>,
+}
+
+impl Client {
+    /// Has a receiver compare a source with what its sender owes, and ask for what is missing unless it is only to
+    /// look; from the first event on record, or from where it ended last. Repeating it is safe.
+    ///
+    /// # Errors
+    /// [`ClientError::Problem`] for an unknown source, or one whose sender cannot be asked; those of the connection.
+    pub async fn reconcile(
+        &self,
+        source: &str,
+        from_start: bool,
+        ask: bool,
+    ) -> Result<Reconciled, ClientError> {
+        #[derive(Serialize)]
+        struct Run<'a> {
+            source: &'a str,
+            from_start: bool,
+            ask: bool,
+        }
+        let request = self.http().post(self.url(&["reconcile"]));
+        let request = request.json(&Run {
+            source,
+            from_start,
+            ask,
+        });
+        self.send(request, RECONCILE_TIME_MAX).await?.json()
     }
 }

@@ -119,6 +119,14 @@ fn wiring(settings: &Settings, addresses: &Addresses) -> anyhow::Result<Vec<Stri
             format!("ingest.delivery.subscriptions.{SUBSCRIPTION}.url={url}"),
             format!("ingest.delivery.subscriptions.{SUBSCRIPTION}.secret={secret}"),
         ]);
+        // Where no key is needed the receiver can ask what it is owed.
+        if !settings.section::<bool>("ingest.auth")? {
+            let url = addresses.ingest;
+            more.extend([
+                format!("sources.{SOURCE}.reconcile_url=http://{url}"),
+                format!("sources.{SOURCE}.reconcile_subscription={SUBSCRIPTION}"),
+            ]);
+        }
     }
     Ok(more)
 }

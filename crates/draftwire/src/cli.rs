@@ -12,6 +12,7 @@ use crate::deliveries::{DeadLettersCommand, DeliveriesCommand, ReplayCommand};
 use crate::doctor::DoctorArgs;
 use crate::generate::{CompletionsArgs, ManArgs};
 use crate::publish::PublishArgs;
+use crate::reconcile::ReconcileArgs;
 use crate::subscriptions::SubscriptionsCommand;
 use crate::tail::{ListenArgs, TailArgs};
 use crate::watch::WatchArgs;
@@ -118,6 +119,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: ReplayCommand,
     },
+    /// Find events that never reached the receiver, and have them sent again
+    Reconcile(ReconcileArgs),
     /// Make, list and revoke the keys of the ingest service
     #[command(
         after_help = "Works on the database of the settings, while the service runs or not. A tenant that does not \

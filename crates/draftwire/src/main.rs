@@ -12,6 +12,7 @@ mod generate;
 mod import;
 mod keys;
 mod publish;
+mod reconcile;
 mod reload;
 mod report;
 mod samples;
@@ -72,6 +73,7 @@ async fn perform(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Deliveries { command } => deliveries::deliveries(command).await,
         Command::DeadLetters { command } => deliveries::dead_letters(command).await,
         Command::Replay { command } => deliveries::replay(command).await,
+        Command::Reconcile(args) => reconcile::run(args).await,
         Command::Keys { command } => keys::run(command, settings).await,
         Command::Config { command } => config::run(command, settings),
         Command::Doctor(args) => doctor::run(args, settings).await,

@@ -1,24 +1,19 @@
-//! `/openapi.json` and `/docs`: the service described from its own route table (OpenAPI 3.1), so that the description
-//! can never fall behind. Bodies are described in `schemas.json`, which tests hold against what is really read.
+//! `/openapi.json`: the service described from its own route table (OpenAPI 3.1), so that the description can never
+//! fall behind. Bodies are described in `schemas.json`, which tests hold against what is really read.
 
 use std::sync::LazyLock;
 
 use actix_web::HttpResponse;
-use actix_web::http::header::CONTENT_SECURITY_POLICY;
 use serde_json::{Map, Value, json};
 
 use crate::routes::{Call, table};
 
 const SCHEMAS: &str = include_str!("schemas.json");
-const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
-const STYLE: &str = "body{font:16px/1.5 sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem}\
-    code{background:#f2f2f2;padding:.1rem .3rem}td{padding:.2rem .6rem;vertical-align:top}";
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
     let text = serde_json::to_string_pretty(&document()).unwrap_or_default();
     format!("{text}\n")
 });
-static PAGE: LazyLock<String> = LazyLock::new(page_text);
 
 /// The description of the service, as `/openapi.json` answers it.
 pub fn openapi() -> &'static str {
@@ -30,14 +25,6 @@ pub(crate) async fn json() -> HttpResponse {
     HttpResponse::Ok()
         .content_type("application/json")
         .body(openapi())
-}
-
-/// `GET /docs`.
-pub(crate) async fn page() -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((CONTENT_SECURITY_POLICY, PAGE_POLICY))
-        .content_type("text/html; charset=utf-8")
-        .body(PAGE.as_str())
 }
 
 fn document() -> Value {
@@ -124,36 +111,6 @@ fn tag(path: &str) -> &'static str {
     found.map_or("service", |(_, tag)| tag)
 }
 
-fn page_text() -> String {
-    let mut rows = String::new();
-    for call in table() {
-        let scope = call
-            .scope
-            .map_or("nobody needs a key", |scope| scope.name());
-        let body = match call.takes {
-            "" => String::new(),
-            name => format!(" takes {name}"),
-        };
-        let query = match call.asks {
-            [] => String::new(),
-            names => format!("?{}", names.join("&amp;")),
-        };
-        rows.push_str(&format!(
-            "<tr><td><code>{} {}{query}</code></td><td>{}{body}</td><td>{scope}</td></tr>\n",
-            call.verb.name().to_uppercase(),
-            call.path,
-            call.summary,
-        ));
-    }
-    format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>draftwire receiver</title>\
-         <style>{STYLE}</style><h1>draftwire receiver</h1><p>Every call; bodies are described in \
-         <a href=\"/openapi.json\">openapi.json</a>. Where keys are asked for, send \
-         <code>Authorization: Bearer dw_…</code> with the scope named.</p><table>\
-         <tr><th>call</th><th>what it does</th><th>scope</th></tr>\n{rows}</table></html>\n"
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -175,7 +132,6 @@ mod tests {
                 assert_eq!(schema["type"], "object", "{path} takes {}", call.takes);
             }
             assert!(call.takes.is_empty() || call.verb != Verb::Get, "{path}");
-            assert!(PAGE.contains(path), "{path}");
         }
     }
 

@@ -141,6 +141,7 @@ impl Receiver {
             .app_data(web::Data::new(self.keys.clone()));
         self.health.routes(routes);
         access::routes(routes);
+        service::api_page_files(routes);
         routes::routes(routes);
     }
 

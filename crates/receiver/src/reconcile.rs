@@ -33,14 +33,23 @@ pub(crate) struct Report {
     pub missing_total: u64,
     /// The first of them.
     pub missing: Vec<OwedEvent>,
-    /// Deliveries that the sender has put under way again.
-    pub queued: u64,
+    /// Deliveries that the sender makes again.
+    pub asked: u64,
     /// How many of the missing the sender cannot deliver any more.
     pub lost: u64,
     /// Whether the run came to the end of what is owed.
     pub complete: bool,
     /// Why it ended early.
     pub error: Option<String>,
+}
+
+/// How to compare.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mode {
+    /// Not from where the last run ended.
+    pub from_start: bool,
+    /// For what is missing.
+    pub ask: bool,
 }
 
 /// Why there is no report.
@@ -57,17 +66,19 @@ struct Walk<'s> {
     state: &'s State,
     source: &'s Source,
     sender: &'s Sender,
+    /// Whether what is missing is asked for.
+    ask: bool,
     /// Where the next run begins: behind the last part of which nothing was missing.
     settled: Option<String>,
     report: Report,
 }
 
-/// Compares a source with what its sender owes, from where the last run ended or from the start.
+/// Compares a source with what its sender owes.
 pub(crate) async fn reconcile(
     state: &State,
     source: &Source,
     sender: &Sender,
-    from_start: bool,
+    Mode { from_start, ask }: Mode,
 ) -> Result<Report, ReconcileError> {
     let source_id = source.id;
     let settled = match from_start {
@@ -81,6 +92,7 @@ pub(crate) async fn reconcile(
         state,
         source,
         sender,
+        ask,
         settled,
         report: Report {
             source: source.name.clone(),
@@ -151,13 +163,15 @@ impl Walk<'_> {
             .extend(missing.iter().take(room).map(|event| (*event).clone()));
         let mut lost = 0;
         let ids: Vec<String> = missing.iter().map(|event| event.id.clone()).collect();
-        for ids in ids.chunks(REPLAYED_EVENTS_MAX) {
+        let ask = self.ask;
+        for ids in ids.chunks(REPLAYED_EVENTS_MAX).filter(|_| ask) {
             let client = &self.sender.client;
-            let answer = client.replay_events(&page.subscription, ids).await;
+            let subscription = page.subscription.as_deref();
+            let answer = client.replay_events(subscription, ids).await;
             let Some(replayed) = self.told(answer) else {
                 return Ok(false);
             };
-            self.report.queued += replayed.queued;
+            self.report.asked += replayed.expected;
             lost += replayed.missing.len();
         }
         self.report.lost += count(lost);
@@ -207,13 +221,17 @@ pub(crate) async fn regularly(state: Data<State>, minutes: u32, shutdown: Shutdo
 }
 
 async fn every_source(state: &State) {
+    let mode = Mode {
+        from_start: false,
+        ask: true,
+    };
     for source in state.sources.all() {
         let Some(sender) = &source.sender else {
             continue;
         };
-        match reconcile(state, &source, sender, false).await {
+        match reconcile(state, &source, sender, mode).await {
             Ok(report) if report.missing_total > 0 || report.error.is_some() => tracing::warn!(
-                source = %source.name, missing = report.missing_total, queued = report.queued,
+                source = %source.name, missing = report.missing_total, asked = report.asked,
                 error = report.error, "compared with what is owed"
             ),
             Ok(report) => {

@@ -5,7 +5,7 @@ use access::{Scope, allow};
 use actix_web::Route;
 use actix_web::middleware::from_fn;
 use actix_web::web::{PathConfig, ServiceConfig, delete, patch, post, put, resource};
-use service::{Problem, get};
+use service::{Problem, api_page, get};
 
 use crate::metrics::count;
 use crate::{api, description};
@@ -166,7 +166,7 @@ const TABLE: &[Call] = {
         elsewhere(Get, "/health", None, "Whether the process answers"),
         elsewhere(Get, "/ready", None, "Whether everything it depends on works"),
         open(Get, "/openapi.json", "This description", |r| r.to(description::json)),
-        open(Get, "/docs", "This description as a page", |r| r.to(description::page)),
+        open(Get, "/docs", "This description as a page", |r| r.to(api_page)),
         call(Get, "/metrics", Read, "Counters for Prometheus", |r| r.to(metrics::metrics)),
         elsewhere(Get, "/api/v1/keys", Some(Admin), "The tenant's keys"),
         elsewhere(Post, "/api/v1/keys", Some(Admin), "Make a key, shown this once").takes("NewKey").answers(201),

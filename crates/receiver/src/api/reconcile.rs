@@ -8,7 +8,7 @@ use service::{Json, Problem};
 
 use super::{Refused, read};
 use crate::receiver::State;
-use crate::reconcile::{ReconcileError, Report, reconcile};
+use crate::reconcile::{Mode, ReconcileError, Report, reconcile};
 use crate::store::reconciliations;
 
 #[derive(Deserialize)]
@@ -18,6 +18,13 @@ pub(crate) struct Run {
     /// From the first event on record, not from where the last run ended.
     #[serde(default)]
     from_start: bool,
+    /// Whether what is missing is asked for; otherwise it is only told.
+    #[serde(default = "yes")]
+    ask: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 #[derive(Serialize)]
@@ -39,7 +46,11 @@ pub(crate) async fn run(
         let message = "has no reconcile_url in the settings: nobody can be asked what is owed";
         Problem::invalid_field("source", message)
     })?;
-    let report = reconcile(&state, &source, sender, run.from_start).await;
+    let mode = Mode {
+        from_start: run.from_start,
+        ask: run.ask,
+    };
+    let report = reconcile(&state, &source, sender, mode).await;
     let report = report.map_err(|error| match error {
         ReconcileError::Read(error) => of_read(error),
         ReconcileError::Write(error) => of_write(error),

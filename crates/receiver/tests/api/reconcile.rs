@@ -36,6 +36,11 @@ fn page(events: &[Event], query: &str) -> Json {
     })
 }
 
+fn ids(events: &Json) -> Vec<&str> {
+    let events = events.as_array().unwrap().iter();
+    events.map(|event| event["id"].as_str().unwrap()).collect()
+}
+
 /// The sender's part: it owes all of them, and cannot deliver the last any more. Answers what it was asked for.
 fn play(sender: &ScriptedEndpoint, owed: &[Event]) -> Arc<Mutex<Vec<Json>>> {
     let gone = owed[4].id.to_string();
@@ -52,7 +57,7 @@ fn play(sender: &ScriptedEndpoint, owed: &[Event]) -> Arc<Mutex<Vec<Json>>> {
                 let body: Json = serde_json::from_str(&request.text()).unwrap();
                 let ids = body["event_ids"].as_array().unwrap();
                 let missing: Vec<&Json> = ids.iter().filter(|id| **id == gone.as_str()).collect();
-                let answer = json!({"queued": ids.len() - missing.len(), "missing": missing});
+                let answer = json!({"id": "rpl_1", "expected": ids.len() - missing.len(), "missing": missing});
                 heard.lock().unwrap().push(body);
                 ScriptedReply::json(202, answer.to_string())
             }
@@ -80,18 +85,12 @@ async fn what_never_came_is_found_asked_for_and_looked_at_again() {
         let run = async || shop.post("/reconcile", &json!({"source": "shop"})).await;
         let (status, report) = run().await;
         assert_eq!(status, 200, "{report}");
-        let missing: Vec<&str> = report["missing"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|event| event["id"].as_str().unwrap())
-            .collect();
         let expected = [1, 3, 4].map(|n: usize| owed[n].id.to_string());
-        assert_eq!(missing, expected);
+        assert_eq!(ids(&report["missing"]), expected);
         assert_eq!(
             (
                 &report["checked"],
-                &report["queued"],
+                &report["asked"],
                 &report["lost"],
                 &report["complete"]
             ),
@@ -102,6 +101,17 @@ async fn what_never_came_is_found_asked_for_and_looked_at_again() {
         assert_eq!(
             request.header("authorization"),
             Some("Bearer dw_of-the-sender")
+        );
+
+        let look = json!({"source": "shop", "ask": false});
+        let (_, looked) = shop.post("/reconcile", &look).await;
+        assert_eq!(
+            (
+                &looked["missing_total"],
+                &looked["asked"],
+                asked.lock().unwrap().len()
+            ),
+            (&json!(3), &json!(0), 3)
         );
 
         // They come; the next run begins where something was missing and finds all but what is lost.
