@@ -73,7 +73,7 @@ struct KeyList {
 }
 
 async fn list(keys: Data<Keys>, caller: Caller) -> Result<HttpResponse, Problem> {
-    let records = keys.list(caller.tenant_id).await.map_err(problem)?;
+    let records = keys.list(caller.tenant_id).await?;
     let items: Vec<KeyAnswer> = records.into_iter().map(KeyAnswer::from).collect();
     let total = items.len();
     Ok(HttpResponse::Ok().json(KeyList { total, items }))
@@ -85,8 +85,8 @@ async fn create(
     Json(body): Json<CreateKey>,
 ) -> Result<HttpResponse, Problem> {
     let new = body.check()?;
-    let created = keys.create(caller.tenant_id, new).await.map_err(problem)?;
-    let records = keys.list(caller.tenant_id).await.map_err(problem)?;
+    let created = keys.create(caller.tenant_id, new).await?;
+    let records = keys.list(caller.tenant_id).await?;
     let record = records.into_iter().find(|record| record.id == created.id);
     let record = record.ok_or_else(|| Problem::not_found(format!("key {}", created.id)))?;
     let answer = KeyAnswer {
@@ -99,7 +99,7 @@ async fn create(
 }
 
 async fn revoke(keys: Data<Keys>, caller: Caller, id: Path<i64>) -> Result<HttpResponse, Problem> {
-    match keys.revoke(caller.tenant_id, *id).await.map_err(problem)? {
+    match keys.revoke(caller.tenant_id, *id).await? {
         true => Ok(HttpResponse::NoContent().finish()),
         false => Err(Problem::not_found(format!("key {id}"))),
     }
@@ -125,10 +125,12 @@ impl CreateKey {
     }
 }
 
-fn problem(error: KeyError) -> Problem {
-    match error {
-        KeyError::Database(cause) => of_read(cause),
-        KeyError::Write(cause) => of_write(cause),
-        KeyError::Randomness => Problem::internal("the system gives no randomness"),
+impl From<KeyError> for Problem {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Database(cause) => of_read(cause),
+            KeyError::Write(cause) => of_write(cause),
+            KeyError::Randomness => Self::internal("the system gives no randomness"),
+        }
     }
 }

@@ -20,6 +20,8 @@ pub struct Flash {
     pub text: String,
     /// Where a form is posted that undoes it.
     pub undo: Option<String>,
+    /// What is shown this once.
+    pub secret: Option<String>,
 }
 
 impl Flash {

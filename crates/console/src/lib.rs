@@ -30,6 +30,7 @@
 extern crate self as console;
 
 mod arrival;
+mod asked;
 mod assets;
 mod flash;
 mod frame;
@@ -49,6 +50,7 @@ mod visit;
 mod write;
 
 pub use arrival::Arrival;
+pub use asked::Asked;
 pub use flash::Flash;
 pub use frame::{Frame, NavLink, Notice};
 pub use guard::{action, page, upload};
@@ -57,7 +59,8 @@ pub use look::{Markup, icon};
 pub use network::NetworkFault;
 pub use pages::routes;
 pub use settings::ConsoleSettings;
+pub use sign_in::own_path;
 pub use site::{NavItem, Site, SiteError};
 pub use spark::{Spark, sparkline};
 pub use visit::{Answer, May, Visit};
-pub use write::{Bytes, Count, Duration, Time, percent};
+pub use write::{Bytes, Count, Duration, Time, count, percent};

@@ -117,7 +117,7 @@ fn is_closed(guest: &Guest) -> bool {
 }
 
 /// The path if it is one of the console's pages, else the first page: a link must not lead away.
-fn own_path(path: &str) -> &str {
+pub fn own_path(path: &str) -> &str {
     let rest = path.strip_prefix(HOME);
     let is_below = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
     let is_plain = path

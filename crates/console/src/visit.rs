@@ -113,7 +113,12 @@ impl Visit {
     /// [`Code::Internal`] when the system gives no randomness.
     pub fn done(&self, path: &str, text: impl Into<String>) -> Result<Answer, Problem> {
         let text = text.into();
-        self.told(path, Flash { text, undo: None })
+        let flash = Flash {
+            text,
+            undo: None,
+            secret: None,
+        };
+        self.told(path, flash)
     }
 
     /// The same, with a button that undoes it by a post to `undo`.
@@ -126,8 +131,30 @@ impl Visit {
         text: impl Into<String>,
         undo: impl Into<String>,
     ) -> Result<Answer, Problem> {
-        let (text, undo) = (text.into(), Some(undo.into()));
-        self.told(path, Flash { text, undo })
+        let flash = Flash {
+            text: text.into(),
+            undo: Some(undo.into()),
+            secret: None,
+        };
+        self.told(path, flash)
+    }
+
+    /// Goes on to `path`, which shows a secret this once; it is on the way for a minute, sealed.
+    ///
+    /// # Errors
+    /// As [`Visit::done`].
+    pub fn revealed(
+        &self,
+        path: &str,
+        text: impl Into<String>,
+        secret: impl Into<String>,
+    ) -> Result<Answer, Problem> {
+        let flash = Flash {
+            text: text.into(),
+            undo: None,
+            secret: Some(secret.into()),
+        };
+        self.told(path, flash)
     }
 
     fn told(&self, path: &str, flash: Flash) -> Result<Answer, Problem> {

@@ -1,5 +1,6 @@
 //! How numbers, sizes and times are written: with units and zones, the same on every page.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -85,6 +86,11 @@ impl fmt::Display for Duration {
 }
 
 impl askama::filters::HtmlSafe for Duration {}
+
+/// A count, as templates have it: a value or a reference.
+pub fn count(number: impl Borrow<i64>) -> Count {
+    Count(*number.borrow())
+}
 
 /// A share of one as a percentage; `–` where there is none.
 pub fn percent(share: Option<f64>) -> String {

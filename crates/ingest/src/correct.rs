@@ -37,6 +37,25 @@ impl Patch {
         Ok(Self(patch.collect()))
     }
 
+    /// Says of all that is known that it is right.
+    pub(crate) fn confirming(row: &FileRow) -> Self {
+        let facts = serde_json::json!({
+            "client_code": row.client_code,
+            "project_code": row.project_code,
+            "part_name": row.part_name,
+            "material": row.material,
+            "thickness_mm": row.thickness_mm,
+            "quantity": row.quantity,
+        });
+        let known = facts.as_object().into_iter().flatten();
+        let known = known.filter(|(_, value)| !value.is_null());
+        Self(
+            known
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
+        )
+    }
+
     /// The corrections after this one, canonical; `None` when nothing is corrected any more.
     fn over(&self, before: Option<&str>) -> Option<String> {
         let mut all: Map<String, Value> = before
@@ -69,7 +88,7 @@ pub(crate) async fn correct(
     corrected.await.map_err(of_write)
 }
 
-fn record(
+pub(crate) fn record(
     tx: &mut Tx<'_>,
     state: &Arc<ServiceState>,
     (tenant_id, id): (i64, i64),

@@ -1,5 +1,6 @@
 //! The `file.*` events: a complete snapshot of the row, published in the transaction that made it so.
 
+use console::{Live, News};
 use contract::{FileError, FileEventKind, FileSnapshot, FileStatus, ReExtractReason};
 use db::{DbError, Tx};
 use delivery::{NewEvent, Publisher};
@@ -26,6 +27,7 @@ pub(crate) struct FileEvents {
     pub(crate) publisher: Publisher,
     pub(crate) tenants: Tenants,
     pub(crate) public_url: String,
+    pub(crate) live: Live,
 }
 
 impl FileEvents {
@@ -48,6 +50,9 @@ impl FileEvents {
             data,
             metadata: None,
         };
+        let (live, tenant_id) = (self.live.clone(), Some(row.tenant_id));
+        let topic = "files";
+        tx.after_commit(move || live.tell(News { tenant_id, topic }));
         self.publisher.publish(tx, event).map(drop)
     }
 

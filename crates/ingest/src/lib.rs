@@ -1,10 +1,12 @@
 //! The ingest service: takes design files in, has them understood, and publishes what became of them. A 2xx
 //! answer means that the file is on disk and in the database; everything after it is owed and will be done.
 
+mod accept;
 mod api;
 mod archive;
 pub mod backup;
 mod completion;
+mod console;
 mod correct;
 pub mod doctor;
 mod error;

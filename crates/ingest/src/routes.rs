@@ -163,6 +163,7 @@ const SERVICE: &[Call] = {
         call(Get, "/files/{id}/preview.png", Read, "A picture in pixels", |r| r.to(previews::png)).asks(&["size"]),
         call(Get, "/files/{id}/part-lines", Read, "Lines of a cutting list", |r| r.to(part_lines::lines)).asks(&["limit", "offset"]),
         call(Get, "/files/{id}/part-lines.csv", Read, "The same as CSV", |r| r.to(part_lines::csv)),
+        call(Post, "/files/{id}/accept", Upload, "Say that what was read is right", |r| r.to(corrections::accepted)),
         call(Post, "/files/{id}/restore", Upload, "Undo a soft delete", |r| r.to(corrections::restored)),
         call(Post, "/files/{id}/re-extract", Upload, "Read a file again", |r| r.to(extract::again)).asks(&["mode"]).answers(202),
         call(Post, "/extract/{id}", Upload, "Read a file again", |r| r.to(extract::again)).asks(&["mode"]).answers(202),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use console::Live;
 use db::{Clock, Database, Writer};
 use delivery::{DeliverySettings, Subscriptions};
 use service::Shutdown;
@@ -30,6 +31,8 @@ pub(crate) struct ServiceState {
     /// What the kernel keeps from workers.
     pub(crate) sandbox: Sandbox,
     pub(crate) waiters: Waiters,
+    /// Tells open pages what has changed.
+    pub(crate) live: Live,
     /// Rung when bytes have been marked for removal.
     pub(crate) removals: Notify,
     pub(crate) sizes: TableSizes,
@@ -40,6 +43,8 @@ pub(crate) struct ServiceState {
     pub(crate) uploads: UploadLimits,
     pub(crate) limits: KindLimits,
     pub(crate) node_id: i64,
+    /// The configuration in force, secrets masked.
+    pub(crate) printed_settings: String,
 }
 
 /// Jobs of one file are written in the order they come in.

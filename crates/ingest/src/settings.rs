@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use console::ConsoleSettings;
 use db::{DatabaseSection, DatabaseSettings, UrlError, WriterSettings};
 use delivery::{DeliverySettings, SubscriptionSettings};
 use extract::Kind;
@@ -37,6 +38,9 @@ pub struct IngestSettings {
     pub delivery: DeliverySettings,
     pub subscriptions: Subscriptions,
     pub watch: Vec<Folder>,
+    pub console: ConsoleSettings,
+    /// All of it as it is shown, secrets masked.
+    pub printed: String,
     pub grace_seconds: u64,
 }
 
@@ -182,6 +186,8 @@ impl IngestSettings {
             watch: settings
                 .section::<WatchSection>("ingest.watch")?
                 .folders(&data_dir)?,
+            console: settings.section("console")?,
+            printed: settings.print(),
             grace_seconds: settings.section("shutdown.grace_seconds")?,
             public_url: match public_url.trim_end_matches('/') {
                 "" => format!("http://{listen}"),

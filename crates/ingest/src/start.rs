@@ -9,12 +9,14 @@ use access::{KeyError, Keys};
 use actix_web::web::{Data, ServiceConfig};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use console::{Live, Site, SiteError};
 use db::{Database, DbError, Migrations, Writer, embed_migrations, sql};
 use delivery::{Engine, EngineError, Vault, VaultError};
 use service::health::{Check, Health};
 use service::{Hosts, ListenError, Runner, Shutdown, api_page_files, refuse_open_bind};
 use tokio::sync::Notify;
 
+use crate::console as pages;
 use crate::events::FileEvents;
 use crate::extraction::{self, Pictures, Queue, Readers, Sandbox, Work};
 use crate::keys;
@@ -52,6 +54,8 @@ pub enum StartError {
     #[error("ingest.encryption_key: {0}")]
     Vault(#[from] VaultError),
     #[error(transparent)]
+    Console(#[from] SiteError),
+    #[error(transparent)]
     Program(#[from] extraction::ProgramError),
     #[error("the extraction rules cannot be handed to workers: {0}")]
     Rules(#[from] serde_json::Error),
@@ -66,6 +70,7 @@ const GRACE_MIN: Duration = Duration::from_secs(1);
 pub struct Ingest {
     state: Arc<ServiceState>,
     keys: Keys,
+    site: Data<Site>,
     first_key: Option<String>,
     engine: Arc<Engine>,
     runner: Runner,
@@ -94,7 +99,9 @@ impl Ingest {
             cause,
         };
         let writer = Writer::start(&database, settings.writer.clone()).map_err(failed)?;
-        let vault = Vault::new(&encryption_key(&settings)?)?;
+        let secret = encryption_key(&settings)?;
+        let site = pages::site(&settings.console, &secret, &settings.public_url)?;
+        let vault = Vault::new(&secret)?;
         let subscriptions = settings.subscriptions.0.clone();
         let engine = Engine::start(&database, &writer, vault, &settings.delivery, subscriptions);
         let engine = engine.await?;
@@ -131,12 +138,17 @@ impl Ingest {
             refused: Refused::default(),
         };
         runner.spawn("watch", supervise(watched, to_watch));
+        let engine = Arc::new(engine);
+        let (live, stopping) = (state.live.clone(), state.stopping.clone());
+        let watch = pages::watch(live, Arc::downgrade(&engine), stopping);
+        runner.spawn("live pages", watch);
         Ok(Self {
             health: health(&state, status, reloader.refused.clone()),
             state,
             keys,
+            site,
             first_key,
-            engine: Arc::new(engine),
+            engine,
             runner,
             reloader,
             settings,
@@ -154,12 +166,14 @@ impl Ingest {
         // A key is proof enough; without keys a web page in a browser here could call for anybody.
         let hosts = Hosts::loopback_and(&self.settings.public_url);
         let hosts = (!self.settings.auth).then_some(hosts);
-        let (keys, engine) = (self.keys.clone(), Arc::downgrade(&self.engine));
+        let (keys, site) = (self.keys.clone(), self.site.clone());
+        let engine = Arc::downgrade(&self.engine);
         let app = move |config: &mut ServiceConfig| {
             config
                 .app_data(Data::new(Arc::clone(&state)))
                 .app_data(Data::new(engine.clone()))
                 .app_data(keys.gate())
+                .app_data(site.clone())
                 .app_data(Data::new(keys.clone()));
             if let Some(hosts) = hosts.clone() {
                 config.app_data(hosts);
@@ -168,6 +182,7 @@ impl Ingest {
             access::routes(config);
             api_page_files(config);
             routes(config);
+            pages::routes(config);
         };
         let (http, stopping) = (self.settings.http.clone(), self.state.stopping.clone());
         let served = async {
@@ -249,6 +264,8 @@ fn state(
         path: root.display().to_string(),
         cause,
     })?;
+    let stopping = Shutdown::new();
+    let live = Live::new(settings.console.live_listeners_max, stopping.clone());
     Ok(ServiceState {
         database,
         writer,
@@ -257,6 +274,7 @@ fn state(
             publisher: engine.publisher().clone(),
             tenants: Tenants::default(),
             public_url: settings.public_url.clone(),
+            live: live.clone(),
         },
         subscriptions: engine.subscriptions().clone(),
         delivery: settings.delivery.clone(),
@@ -267,11 +285,13 @@ fn state(
         waiters: Waiters::default(),
         sizes: TableSizes::default(),
         removals: Notify::new(),
-        stopping: Shutdown::new(),
+        stopping,
+        live,
         rules: LiveRules::new(Arc::clone(&settings.rules)),
         uploads: settings.uploads,
         limits: settings.limits,
         node_id: engine.node_id(),
+        printed_settings: settings.printed.clone(),
     })
 }
 

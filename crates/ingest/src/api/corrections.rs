@@ -11,6 +11,7 @@ use service::{Json, Problem};
 
 use super::answer::Record;
 use super::ingest::refused_fact;
+use crate::accept::accept;
 use crate::correct::{Patch, correct};
 use crate::restore;
 use crate::service_state::ServiceState;
@@ -38,6 +39,19 @@ pub(crate) async fn patch(
             "changed": changed,
             "file": Record::from(&row),
         })))
+}
+
+/// `POST /files/{id}/accept`: nobody needs to look any more. With `If-Match` only while the record is as the caller saw it.
+pub(crate) async fn accepted(
+    request: HttpRequest,
+    state: Data<Arc<ServiceState>>,
+    caller: Caller,
+    id: Path<i64>,
+) -> Result<HttpResponse, Problem> {
+    let row = accept(&state, caller.tenant_id, *id, expected(&request)).await?;
+    Ok(HttpResponse::Ok()
+        .insert_header((ETAG, row.tag()))
+        .json(json!({"success": true, "file_id": row.id, "file": Record::from(&row)})))
 }
 
 /// The tag that the caller insists on (RFC 9110, section 13.1.1); a star is any.

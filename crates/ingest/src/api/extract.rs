@@ -37,20 +37,29 @@ pub(crate) async fn again(
         None => None,
         text => Some(read_mode(text.as_deref())?),
     };
-    let (shared, file_id, tenant_id) = (Arc::clone(&state), *id, caller.tenant_id);
-    let started =
-        state
-            .writer
-            .with_tx(Lane::Interactive, tenant_id, file_key(file_id), move |tx| {
-                restart(tx, &shared, (tenant_id, file_id), mode)
-            });
-    let row = started.await.map_err(of_write)?;
+    let row = restarted(&state, caller.tenant_id, *id, mode).await?;
     Ok(HttpResponse::Accepted().json(json!({
         "success": true,
         "message": "the file is being read again",
         "file_id": row.id,
         "status": row.state().name(),
     })))
+}
+
+/// Has a file read again; `mode`: `None` as before.
+pub(crate) async fn restarted(
+    state: &Arc<ServiceState>,
+    tenant_id: i64,
+    id: i64,
+    mode: Option<Mode>,
+) -> Result<FileRow, Problem> {
+    let shared = Arc::clone(state);
+    let started = state
+        .writer
+        .with_tx(Lane::Interactive, tenant_id, file_key(id), move |tx| {
+            restart(tx, &shared, (tenant_id, id), mode)
+        });
+    started.await.map_err(of_write)
 }
 
 fn restart(

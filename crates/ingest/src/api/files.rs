@@ -65,6 +65,7 @@ impl ListQuery {
             needs_review: self.needs_review,
             text: text("q", self.q)?,
             before_id: self.cursor,
+            order: store::Order::Newest,
         })
     }
 
@@ -82,14 +83,14 @@ impl ListQuery {
     }
 }
 
-fn kind(name: &str) -> Result<Kind, Problem> {
+pub(crate) fn kind(name: &str) -> Result<Kind, Problem> {
     Kind::parse(name).ok_or_else(|| {
         let names = Kind::ALL.map(Kind::name).join(", ");
         Problem::invalid_field("file_type", format!("accepted are {names}"))
     })
 }
 
-fn state(name: &str) -> Result<State, Problem> {
+pub(crate) fn state(name: &str) -> Result<State, Problem> {
     let found = State::ALL.into_iter().find(|state| state.name() == name);
     found.ok_or_else(|| {
         let names = State::ALL.map(State::name).join(", ");
@@ -272,7 +273,7 @@ pub(crate) async fn remove(
 }
 
 /// A file that can still be seen: one that is deleted is gone, except as a record of that.
-pub(super) async fn find(
+pub(crate) async fn find(
     state: &ServiceState,
     tenant_id: i64,
     id: i64,
@@ -290,7 +291,7 @@ pub(super) async fn find(
 }
 
 /// What was found in a file, with what was corrected since.
-pub(super) async fn extraction(
+pub(crate) async fn extraction(
     state: &ServiceState,
     row: &FileRow,
 ) -> Result<Option<Extraction>, Problem> {

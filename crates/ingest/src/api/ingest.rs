@@ -132,13 +132,25 @@ pub(crate) async fn upload(
     body: Multipart,
 ) -> Result<HttpResponse, Problem> {
     let wait = query.wait(&state)?;
-    let upload = multipart::read(&state, body).await?;
-    let (mode, given) = understood(&state, &upload)?;
+    let (status, results) = received(&state, caller.tenant_id, body, wait).await?;
+    Ok(HttpResponseBuilder::new(status).json(results))
+}
+
+/// Takes in what a form holds and waits for what is read in it, at most for `wait`; a result for each file, and the status
+/// of them all.
+pub(crate) async fn received(
+    state: &Arc<ServiceState>,
+    tenant_id: i64,
+    body: Multipart,
+    wait: Duration,
+) -> Result<(StatusCode, Vec<Value>), Problem> {
+    let upload = multipart::read(state, body).await?;
+    let (mode, given) = understood(state, &upload)?;
     let mut outcomes = Vec::with_capacity(upload.files.len());
     for part in upload.files {
-        let (parts, mode, mut warnings) = unpacked(&state, part, mode).await?;
+        let (parts, mode, mut warnings) = unpacked(state, part, mode).await?;
         for part in parts {
-            let outcome = one(&state, caller.tenant_id, part, mode, &given).await;
+            let outcome = one(state, tenant_id, part, mode, &given).await;
             let outcome = outcome.or_else(|(name, problem)| Outcome::of(&name, problem, &outcomes));
             outcomes.push(outcome?.warn(&mut warnings));
         }
@@ -147,13 +159,13 @@ pub(crate) async fn upload(
     let mut status = refusal_of_all(&outcomes).unwrap_or(StatusCode::OK);
     let mut results = Vec::with_capacity(outcomes.len());
     for outcome in outcomes {
-        let (result, done) = settle(&state, caller.tenant_id, outcome, deadline).await?;
+        let (result, done) = settle(state, tenant_id, outcome, deadline).await?;
         if !done {
             status = StatusCode::ACCEPTED;
         }
         results.push(result);
     }
-    Ok(HttpResponseBuilder::new(status).json(results))
+    Ok((status, results))
 }
 
 /// `GET /ingest/{id}`.
@@ -181,7 +193,7 @@ fn understood(state: &ServiceState, upload: &Upload) -> Result<(Mode, CallerFact
 }
 
 /// Names the fact at fault, or the field that holds all of them.
-pub(super) fn refused_fact(cause: &FactError, all: &str) -> Problem {
+pub(crate) fn refused_fact(cause: &FactError, all: &str) -> Problem {
     let field = match cause {
         FactError::NotAnObject { .. } | FactError::UnknownFact { .. } => all,
         FactError::Invalid { name, .. }

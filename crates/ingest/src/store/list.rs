@@ -21,6 +21,38 @@ pub(crate) struct Filter {
     pub(crate) text: Option<String>,
     /// Only files older than this one.
     pub(crate) before_id: Option<i64>,
+    pub(crate) order: Order,
+}
+
+/// In which order a list stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Order {
+    #[default]
+    Newest,
+    Oldest,
+    Name,
+    Project,
+    Largest,
+}
+
+impl Order {
+    pub(crate) const ALL: [(&'static str, Self); 5] = [
+        ("newest", Self::Newest),
+        ("oldest", Self::Oldest),
+        ("name", Self::Name),
+        ("project", Self::Project),
+        ("largest", Self::Largest),
+    ];
+
+    const fn columns(self) -> &'static str {
+        match self {
+            Self::Newest => "id DESC",
+            Self::Oldest => "id",
+            Self::Name => "lower(clean_name), id DESC",
+            Self::Project => "coalesce(project_code, '') DESC, id DESC",
+            Self::Largest => "size_bytes DESC, id DESC",
+        }
+    }
 }
 
 /// Part of a list.
@@ -58,7 +90,8 @@ pub(crate) fn list(
     }
     let rows = conn.rows(
         sql(format!(
-            "SELECT {COLUMNS} FROM files WHERE {wheres} ORDER BY id DESC LIMIT ? OFFSET ?"
+            "SELECT {COLUMNS} FROM files WHERE {wheres} ORDER BY {} LIMIT ? OFFSET ?",
+            filter.order.columns()
         ))
         .bind_all(values)
         .bind(page.limit)

@@ -125,6 +125,17 @@ pub(crate) fn correct(
     )
 }
 
+/// Somebody has looked: nothing needs to be looked at until the file is read or corrected again.
+pub(crate) fn accept(tx: &mut Tx<'_>, id: i64, now_ms: i64) -> Result<FileRow, DbError> {
+    tx.conn().one(
+        sql(format!(
+            "UPDATE files SET needs_review = NULL, updated_at_ms = ? WHERE id = ? RETURNING {COLUMNS}"
+        ))
+        .bind(now_ms)
+        .bind(id),
+    )
+}
+
 /// Ends the extraction badly; what was known of the file before stays.
 pub(crate) fn fail(
     tx: &mut Tx<'_>,

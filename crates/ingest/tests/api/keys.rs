@@ -7,7 +7,7 @@ use testkit::TempDb;
 
 use crate::harness::{Answer, SECRET, TestIngest, answer, assert_problem, disc, form, settings};
 
-const AUTH: &[&str] = &["ingest.auth=true"];
+pub(crate) const AUTH: &[&str] = &["ingest.auth=true"];
 const ALL: &[&str] = &["admin"];
 
 fn desk_settings(temp: &TempDb) -> IngestSettings {

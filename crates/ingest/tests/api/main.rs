@@ -9,6 +9,10 @@
 
 mod again;
 mod archives;
+mod browser;
+mod console;
+mod console_files;
+mod console_platform;
 mod corrections;
 mod doors;
 mod events;

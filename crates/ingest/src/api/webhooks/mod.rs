@@ -9,7 +9,7 @@ pub(crate) mod jwks;
 pub(crate) mod publish;
 pub(crate) mod reconcile;
 pub(crate) mod replays;
-mod shared;
+pub(crate) mod shared;
 mod subscription_answer;
 mod subscription_input;
 pub(crate) mod subscriptions;

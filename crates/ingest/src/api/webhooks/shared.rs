@@ -113,7 +113,7 @@ pub(super) fn no_subscription(id: impl std::fmt::Display) -> Problem {
 }
 
 /// The tenant's subscription of this id.
-pub(super) async fn find_subscription(
+pub(crate) async fn find_subscription(
     state: &ServiceState,
     caller: &Caller,
     text: &str,
@@ -128,14 +128,14 @@ pub(super) async fn find_subscription(
 }
 
 /// A time in a query or a body.
-pub(super) fn time(field: &str, text: Option<&str>) -> Result<Option<i64>, Problem> {
+pub(crate) fn time(field: &str, text: Option<&str>) -> Result<Option<i64>, Problem> {
     text.map(parse_ms)
         .transpose()
         .map_err(|cause| Problem::invalid_field(field, cause.to_string()))
 }
 
 /// PostgreSQL takes no text with a NUL, and nothing has one.
-pub(super) fn plain(field: &'static str, text: Option<String>) -> Result<Option<String>, Problem> {
+pub(crate) fn plain(field: &'static str, text: Option<String>) -> Result<Option<String>, Problem> {
     match text {
         Some(text) if text.contains('\0') => {
             Err(Problem::invalid_field(field, "text without NUL characters"))

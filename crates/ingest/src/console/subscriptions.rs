@@ -1,0 +1,235 @@
+//! `/console/subscriptions`: who is told of what, and how well that goes.
+
+use std::sync::Arc;
+
+use access::of_read;
+use actix_web::web::{Data, Path};
+use askama::Template;
+use askama_web::WebTemplate;
+use console::{Asked, Frame, Markup, Spark, Time, Visit, percent, sparkline};
+use db::{Conn, DbError};
+use delivery::{
+    DeliveryFilter, DeliveryStats, EndpointTotals, EndpointTrouble, HourTally, Page, ShownKey,
+    Subscription, SubscriptionState,
+};
+use serde::Deserialize;
+use service::Problem;
+
+use super::delivery_line::DeliveryLine;
+use super::pager::{Pager, page_at};
+use super::trouble::framed;
+use crate::api::webhooks::shared::find_subscription;
+use crate::service_state::ServiceState;
+
+pub(super) const AT: &str = "/console/subscriptions";
+const HOURS: u32 = 72;
+const NEWEST: u32 = 20;
+
+type State = Data<Arc<ServiceState>>;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    offset: Option<u32>,
+}
+
+/// A subscription as it is shown.
+struct SubscriptionLine {
+    id: String,
+    url: String,
+    description: String,
+    events: String,
+    word: &'static str,
+    look: &'static str,
+    reason: Option<String>,
+    failing_since: Option<Time>,
+    is_paused: bool,
+    /// Kept in the configuration, and changed there only.
+    is_configured: bool,
+    totals: EndpointTotals,
+    last_success: Option<Time>,
+    last_failure: Option<Time>,
+}
+
+impl SubscriptionLine {
+    fn of(one: &Subscription, totals: EndpointTotals, troubles: &[EndpointTrouble]) -> Self {
+        let id = one.id.to_string();
+        let trouble = troubles
+            .iter()
+            .find(|trouble| trouble.subscription_id == id);
+        let failing = trouble.and_then(|trouble| trouble.failing_since_ms);
+        let (word, look) = match one.state {
+            SubscriptionState::Disabled => ("disabled", "bad"),
+            SubscriptionState::Paused => ("paused", "warn"),
+            SubscriptionState::Active if failing.is_some() => ("failing", "warn"),
+            SubscriptionState::Active => ("active", "good"),
+        };
+        Self {
+            id,
+            url: one.fields.url.clone(),
+            description: one.fields.description.clone(),
+            events: one.fields.events.join(", "),
+            word,
+            look,
+            reason: one.disabled_reason.clone(),
+            failing_since: failing.map(Time),
+            is_paused: one.state != SubscriptionState::Active,
+            is_configured: one.config_name.is_some(),
+            totals,
+            last_success: totals.last_success_at_ms.map(Time),
+            last_failure: totals.last_failure_at_ms.map(Time),
+        }
+    }
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "subscriptions.html")]
+pub(super) struct SubscriptionsPage {
+    frame: Frame,
+    lines: Vec<SubscriptionLine>,
+    pager: Pager,
+}
+
+/// `GET /console/subscriptions`.
+pub(super) async fn list(
+    state: State,
+    visit: Visit,
+    asked: Asked<ListQuery>,
+) -> Result<SubscriptionsPage, Problem> {
+    let (offset, tenant_id) = (asked.query.offset.unwrap_or(0), visit.caller.tenant_id);
+    let subscriptions = state.subscriptions.clone();
+    let read = move |conn: &mut Conn| {
+        let found = subscriptions.list(conn, tenant_id, None, page_at(offset))?;
+        let troubles = EndpointTrouble::read(conn, tenant_id)?;
+        let lines = found.items.iter().map(|one| {
+            let totals = EndpointTotals::read(conn, tenant_id, one.row_key())?;
+            Ok::<_, DbError>(SubscriptionLine::of(one, totals, &troubles))
+        });
+        Ok::<_, DbError>((lines.collect::<Result<Vec<_>, _>>()?, found.total))
+    };
+    let (lines, total) = state.database.reads().run(read).await.map_err(of_read)?;
+    Ok(SubscriptionsPage {
+        frame: framed(&state, &visit, "Subscriptions", AT).await?,
+        lines,
+        pager: Pager::of(&asked, offset.into(), total),
+    })
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "subscription.html")]
+pub(super) struct SubscriptionPage {
+    frame: Frame,
+    line: SubscriptionLine,
+    settings: Vec<(&'static str, String)>,
+    keys: Vec<KeyLine>,
+    by_hour: Markup,
+    success_rate: String,
+    average: String,
+    deliveries: Vec<DeliveryLine>,
+}
+
+/// A key that signs, without its secret.
+struct KeyLine {
+    kind: &'static str,
+    shown: String,
+    expires: Option<Time>,
+}
+
+impl From<ShownKey> for KeyLine {
+    fn from(key: ShownKey) -> Self {
+        let (kind, shown, expires_at_ms) = match key {
+            ShownKey::Secret {
+                masked,
+                expires_at_ms,
+            } => ("HMAC secret", masked, expires_at_ms),
+            ShownKey::Public { key, expires_at_ms } => {
+                ("ed25519 public key", key.to_string(), expires_at_ms)
+            }
+        };
+        Self {
+            kind,
+            shown,
+            expires: expires_at_ms.map(Time),
+        }
+    }
+}
+
+/// `GET /console/subscriptions/{id}`.
+pub(super) async fn show(
+    state: State,
+    visit: Visit,
+    id: Path<String>,
+) -> Result<SubscriptionPage, Problem> {
+    let one = find_subscription(&state, &visit.caller, &id).await?;
+    let (tenant_id, now_ms, key) = (visit.caller.tenant_id, state.clock.now_ms(), one.row_key());
+    let (subscriptions, stored) = (state.subscriptions.clone(), one.clone());
+    let read = move |conn: &mut Conn| {
+        let filter = DeliveryFilter {
+            subscription: Some(key),
+            ..DeliveryFilter::default()
+        };
+        let totals = EndpointTotals::read(conn, tenant_id, key)?;
+        let line = SubscriptionLine::of(&stored, totals, &EndpointTrouble::read(conn, tenant_id)?);
+        let hours = HourTally::read(conn, tenant_id, Some(key), HOURS, now_ms)?;
+        let stats = DeliveryStats::read(conn, tenant_id, Some(key), HOURS, now_ms)?;
+        let newest = filter.list(conn, tenant_id, Page::first(NEWEST))?;
+        let keys = subscriptions.shown_keys(conn, &stored)?;
+        Ok::<_, DbError>((line, hours, stats, newest.items, keys))
+    };
+    let (line, hours, stats, newest, keys) =
+        state.database.reads().run(read).await.map_err(of_read)?;
+    let (attempts, failed): (Vec<i64>, Vec<i64>) = hours
+        .iter()
+        .map(|hour| (hour.attempts, hour.failed))
+        .unzip();
+    let average = stats.avg_duration_ms.map(|ms| format!("{ms:.0} ms"));
+    Ok(SubscriptionPage {
+        frame: framed(&state, &visit, "Subscription", AT).await?,
+        line,
+        settings: settings(&one, &state),
+        keys: keys.into_iter().map(KeyLine::from).collect(),
+        by_hour: sparkline(&Spark {
+            label: "Attempts",
+            values: &attempts,
+            bad: &failed,
+        }),
+        success_rate: percent(stats.success_rate),
+        average: average.unwrap_or_else(|| "–".to_owned()),
+        deliveries: newest.iter().map(DeliveryLine::from).collect(),
+    })
+}
+
+/// What its owner asked for, and what holds where nothing was said.
+fn settings(one: &Subscription, state: &ServiceState) -> Vec<(&'static str, String)> {
+    let (fields, usual) = (&one.fields, &state.delivery);
+    let retries = match (&fields.retry, fields.retry.max_retries) {
+        (retry, _) if !retry.enabled => "none".to_owned(),
+        (retry, max) => {
+            let schedule = retry.schedule.as_deref().unwrap_or(&usual.retry_schedule);
+            max.map_or_else(
+                || schedule.to_owned(),
+                |max| format!("{schedule}, at most {max}"),
+            )
+        }
+    };
+    let timeout = fields
+        .timeout_seconds
+        .unwrap_or(usual.attempt_timeout_seconds);
+    let mut lines = vec![
+        ("Events", fields.events.join(", ")),
+        ("Form", fields.profile.name().to_owned()),
+        ("Time for one attempt", format!("{timeout} s")),
+        ("Retries", retries),
+    ];
+    if let Some(filter) = &fields.filter {
+        lines.insert(1, ("Filter", filter.clone()));
+    }
+    if !fields.headers.is_empty() {
+        let names: Vec<&str> = fields.headers.keys().map(String::as_str).collect();
+        lines.push(("Extra headers", names.join(", ")));
+    }
+    if let Some(rate) = fields.rate_limit_per_second {
+        lines.push(("At most", format!("{rate} attempts/s")));
+    }
+    lines
+}
