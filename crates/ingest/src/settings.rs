@@ -14,6 +14,7 @@ use service::{SecretText, ServerLimits, Settings, SettingsError, mask_credential
 use crate::extraction_settings::ExtractionSettings;
 use crate::facts_settings::{FactsFault, FactsSettings};
 use crate::intake::FileRefusal;
+use crate::mail::{MailFault, MailSection, MailSettings};
 use crate::watch::{Folder, WatchFault, WatchSection};
 
 /// Everything the service needs to know before it starts.
@@ -37,6 +38,8 @@ pub struct IngestSettings {
     pub delivery: DeliverySettings,
     pub subscriptions: Subscriptions,
     pub watch: Vec<Folder>,
+    /// None when no mail is sent.
+    pub mail: Option<MailSettings>,
     pub grace_seconds: u64,
 }
 
@@ -150,6 +153,8 @@ pub enum SettingsFault {
     Facts(#[from] FactsFault),
     #[error(transparent)]
     Watch(#[from] WatchFault),
+    #[error(transparent)]
+    Mail(#[from] MailFault),
 }
 
 impl IngestSettings {
@@ -182,6 +187,7 @@ impl IngestSettings {
             watch: settings
                 .section::<WatchSection>("ingest.watch")?
                 .folders(&data_dir)?,
+            mail: settings.section::<MailSection>("ingest.mail")?.settings()?,
             grace_seconds: settings.section("shutdown.grace_seconds")?,
             public_url: match public_url.trim_end_matches('/') {
                 "" => format!("http://{listen}"),

@@ -19,6 +19,7 @@ use crate::events::FileEvents;
 use crate::extraction::{self, Pictures, Queue, Readers, Sandbox, Work};
 use crate::keys;
 use crate::live_rules::LiveRules;
+use crate::mail;
 use crate::metrics::TableSizes;
 use crate::reload::{Refused, Reloader};
 use crate::remove;
@@ -131,6 +132,7 @@ impl Ingest {
             refused: Refused::default(),
         };
         runner.spawn("watch", supervise(watched, to_watch));
+        mail::spawn(&runner, &state, settings.mail.as_ref());
         Ok(Self {
             health: health(&state, status, reloader.refused.clone()),
             state,
