@@ -198,11 +198,12 @@ impl Desk for RemoteDesk {
     async fn ended(&self, ids: &[i64]) -> Result<End, Later> {
         let mut reasons = Vec::new();
         for id in ids {
-            let record = self
-                .client
-                .record(*id)
-                .await
-                .map_err(|error| error.to_string())?;
+            let record = match self.client.record(*id).await {
+                Ok(record) => record,
+                // Deleted meanwhile: there is nothing more to say of it.
+                Err(ClientError::Problem(problem)) if problem.status == 404 => continue,
+                Err(error) => return Err(error.to_string()),
+            };
             match record.status {
                 client::FileStatus::Processing => return Ok(End::NotYet),
                 client::FileStatus::Failed => {

@@ -15,6 +15,7 @@ use service::{SecretText, ServerLimits, Settings, SettingsError, mask_credential
 use crate::extraction_settings::ExtractionSettings;
 use crate::facts_settings::{FactsFault, FactsSettings};
 use crate::intake::FileRefusal;
+use crate::mail::{MailFault, MailSection, MailSettings};
 use crate::watch::{Folder, WatchFault, WatchSection};
 
 /// Everything the service needs to know before it starts.
@@ -41,6 +42,8 @@ pub struct IngestSettings {
     pub console: ConsoleSettings,
     /// All of it as it is shown, secrets masked.
     pub printed: String,
+    /// None when no mail is sent.
+    pub mail: Option<MailSettings>,
     pub grace_seconds: u64,
 }
 
@@ -154,6 +157,8 @@ pub enum SettingsFault {
     Facts(#[from] FactsFault),
     #[error(transparent)]
     Watch(#[from] WatchFault),
+    #[error(transparent)]
+    Mail(#[from] MailFault),
 }
 
 impl IngestSettings {
@@ -188,6 +193,7 @@ impl IngestSettings {
                 .folders(&data_dir)?,
             console: settings.section("console")?,
             printed: settings.print(),
+            mail: settings.section::<MailSection>("ingest.mail")?.settings()?,
             grace_seconds: settings.section("shutdown.grace_seconds")?,
             public_url: match public_url.trim_end_matches('/') {
                 "" => format!("http://{listen}"),

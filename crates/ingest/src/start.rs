@@ -21,6 +21,7 @@ use crate::events::FileEvents;
 use crate::extraction::{self, Pictures, Queue, Readers, Sandbox, Work};
 use crate::keys;
 use crate::live_rules::LiveRules;
+use crate::mail;
 use crate::metrics::TableSizes;
 use crate::reload::{Refused, Reloader};
 use crate::remove;
@@ -142,6 +143,7 @@ impl Ingest {
         let (live, stopping) = (state.live.clone(), state.stopping.clone());
         let watch = pages::watch(live, Arc::downgrade(&engine), stopping);
         runner.spawn("live pages", watch);
+        mail::spawn(&runner, &state, settings.mail.as_ref());
         Ok(Self {
             health: health(&state, status, reloader.refused.clone()),
             state,

@@ -1,5 +1,6 @@
 //! The client against a server on a real port that answers as each test tells it to.
 
+mod event_log;
 mod faults;
 mod questions;
 mod uploads;

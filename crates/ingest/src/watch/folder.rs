@@ -55,8 +55,10 @@ pub async fn watch<D: Desk>(
         entries,
         asked: None,
         trouble: None,
+        looked_at: Instant::now(),
         look_took: Duration::ZERO,
         ask_at: Instant::now(),
+        said: None,
     };
     loop {
         watching.look().await;
@@ -121,8 +123,11 @@ struct Watching<D> {
     asked: Option<PathBuf>,
     /// Why the last look was not whole; said when it changes.
     trouble: Option<String>,
+    looked_at: Instant,
     look_took: Duration,
     ask_at: Instant,
+    /// The last trouble with putting away.
+    said: Option<String>,
 }
 
 impl<D: Desk> Watching<D> {
@@ -170,6 +175,7 @@ impl<D: Desk> Watching<D> {
             }
         }
         self.trouble = trouble;
+        self.looked_at = Instant::now();
         self.look_took = began.elapsed();
     }
 
@@ -297,12 +303,7 @@ impl<D: Desk> Watching<D> {
                 Ok(End::NotYet) => continue,
                 Ok(end) => put.extend(self.put_away_one(entry, end).await),
                 Err(cause) => {
-                    tracing::warn!(
-                        folder = self.folder.name,
-                        cause,
-                        "watched files cannot be asked after"
-                    );
-                    self.ask_at = Instant::now() + TRY_AGAIN;
+                    self.troubled("watched files cannot be asked after", &cause);
                     break;
                 }
             }
@@ -328,19 +329,18 @@ impl<D: Desk> Watching<D> {
             let to = if why.is_some() { &failed } else { &done };
             put_away(file, to, why.as_deref())
         });
-        let (folder, path) = (&self.folder.name, entry.path.display());
         match moved.await {
             Ok(None) => {
                 self.changed.notify_one();
                 Some(entry.path)
             }
             Ok(Some(_place)) => {
+                self.said = None;
                 self.count(reason.is_some());
                 Some(entry.path)
             }
             Err(cause) => {
-                tracing::warn!(folder, %path, %cause, "a watched file cannot be put away yet");
-                self.ask_at = Instant::now() + TRY_AGAIN;
+                self.troubled("watched files cannot be put away yet", &cause.to_string());
                 None
             }
         }
@@ -380,26 +380,37 @@ impl<D: Desk> Watching<D> {
         });
     }
 
-    /// When to look again, and when to do anything at all.
+    /// When to look again, and when to do anything at all. A file's rest needs no look: opening it finds it changed.
     fn next(&self) -> (Instant, Instant) {
-        let now = Instant::now();
         let pace = &self.folder.pace;
         let heard = self
             .signal
             .as_ref()
             .is_some_and(|signal| !signal.is_polling());
-        let look_at = now + if heard { pace.rescan } else { pace.poll };
-        // A file that has come to rest must be seen to have done so.
-        let due = self.resting.next_due().filter(|due| *due > now);
-        let look_at = due.map_or(look_at, |due| due.min(look_at));
+        let look_at = self.looked_at + if heard { pace.rescan } else { pace.poll };
         let busy = self
             .entries
             .values()
             .any(|entry| entry.stage == Stage::Taken);
         let ask_at = busy.then_some(self.ask_at);
-        let more = self.resting.next_due().filter(|due| *due <= now);
-        let wake_at = [Some(look_at), ask_at, more].into_iter().flatten().min();
-        (look_at, wake_at.unwrap_or(look_at))
+        let wake_at = [ask_at, self.resting.next_due()]
+            .into_iter()
+            .flatten()
+            .min();
+        (
+            look_at,
+            wake_at.map_or(look_at, |wake_at| wake_at.min(look_at)),
+        )
+    }
+
+    /// A trouble is said once, until it is another one.
+    fn troubled(&mut self, what: &str, cause: &str) {
+        self.ask_at = Instant::now() + TRY_AGAIN;
+        let said = format!("{what}: {cause}");
+        if self.said.as_ref() != Some(&said) {
+            tracing::warn!(folder = self.folder.name, cause, "{what}");
+            self.said = Some(said);
+        }
     }
 }
 

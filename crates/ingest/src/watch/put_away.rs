@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -108,7 +109,12 @@ fn numbered(path: &Path, number: u32) -> PathBuf {
 fn write_reason(target: &Path, reason: &str) -> io::Result<()> {
     let mut path = target.as_os_str().to_os_string();
     path.push(REASON);
-    let mut file = File::create(path)?;
+    // Of an earlier try; or a link, which must not be written through.
+    match fs::remove_file(&path) {
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause),
+        _ => {}
+    }
+    let mut file = File::create_new(path)?;
     writeln!(file, "{reason}")?;
     file.sync_all()
 }
@@ -130,7 +136,9 @@ fn move_to(from: &Path, to: &Path) -> io::Result<()> {
 /// To another file system: the copy is complete and on disk before the file goes.
 fn copy_over(from: &Path, to: &Path) -> io::Result<()> {
     let mut target = File::create_new(to)?;
-    let copied = File::open(from).and_then(|mut file| {
+    let mut options = File::options();
+    let opened = options.read(true).custom_flags(libc::O_NOFOLLOW).open(from);
+    let copied = opened.and_then(|mut file| {
         io::copy(&mut file, &mut target)?;
         target.sync_all()
     });
@@ -199,11 +207,15 @@ mod tests {
         assert!(from.exists());
 
         std::os::unix::fs::symlink(&elsewhere, done.join("sub")).unwrap();
+        let secret = temp.path().join("secret");
+        fs::write(&secret, "kept").unwrap();
+        std::os::unix::fs::symlink(&secret, done.join("a.dxf.reason.txt")).unwrap();
         let file = Taken {
             stamp: stamp(&from),
             ..file
         };
-        let place = put_away(file, &done, None).unwrap().unwrap();
+        let place = put_away(file, &done, Some("why")).unwrap().unwrap();
+        assert_eq!(fs::read(&secret).unwrap(), b"kept");
         assert_eq!(place, done.canonicalize().unwrap().join("a.dxf"));
         assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
         fs::remove_file(done.join("a.dxf")).unwrap();

@@ -19,6 +19,7 @@ mod events;
 mod harness;
 mod keys;
 mod lists;
+mod mail;
 mod metrics;
 mod monitoring;
 mod outages;

@@ -198,7 +198,7 @@ fn insert_copy(temp: &TempDb) {
     );
 }
 
-fn batch(temp: &TempDb, text: &str) {
+pub(crate) fn batch(temp: &TempDb, text: &str) {
     match temp.url() {
         db::DatabaseUrl::Sqlite(path) => {
             let path = path.to_str().unwrap();

@@ -11,7 +11,7 @@ use testkit::TempDb;
 
 use crate::archives::packed;
 use crate::harness::{PATIENCE, TestIngest, disc};
-use crate::restarts::Program;
+use crate::restarts::{Program, batch};
 use crate::workers::script;
 
 /// A folder to be watched, and its settings.
@@ -236,53 +236,63 @@ async fn a_thousand_files_at_once_are_all_taken_in_once() {
 
 #[tokio::test]
 async fn killed_between_taking_in_and_moving_it_only_moves_after_the_restart() {
-    for temp in TempDb::both() {
-        let hangs = script(&temp, "/bin/sleep 100");
-        let inbox = Inbox::new(&temp, &[]);
-        inbox.put("a.dxf", &disc(1));
-        inbox.put("gone.dxf", &disc(2));
-        inbox.put("newer.dxf", &disc(3));
-        let mut sets = inbox.sets.clone();
-        sets.push(hangs);
-        let mut program = Program::start_with(&temp, &sets);
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let http = reqwest::Client::new();
-        let began = Instant::now();
-        loop {
-            let answer = http
-                .get(format!("{}/ready", program.base))
-                .send()
-                .await
-                .unwrap();
-            let ready: Json = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
-            if ready["details"]["watch"]["in"]["taken"] == 3 {
-                break;
-            }
-            assert!(began.elapsed() < PATIENCE, "{ready}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
+    // Killed after the ledger knew of it, and before.
+    for remembered in [true, false] {
+        for temp in TempDb::both() {
+            killed(&temp, remembered).await;
         }
-        program.kill();
-        assert!(inbox.has("a.dxf"), "it was not read yet");
-        fs::remove_file(inbox.root.join("gone.dxf")).unwrap();
-        inbox.put("newer.dxf", &disc(30));
-        let ingest = inbox.start(&temp).await;
-        inbox.until_there("done/a.dxf").await;
-        inbox.until_there("done/newer.dxf").await;
-        let names: Vec<Json> = files(&ingest)
-            .await
-            .iter()
-            .map(|file| file["original_filename"].clone())
-            .collect();
-        assert_eq!(
-            json!(names),
-            json!(["a.dxf", "gone.dxf", "newer.dxf", "newer.dxf"])
-        );
-        assert_eq!(
-            fs::read(inbox.root.join("done/newer.dxf")).unwrap(),
-            disc(30)
-        );
-        ingest.stop().await;
     }
+}
+
+async fn killed(temp: &TempDb, remembered: bool) {
+    let hangs = script(temp, "/bin/sleep 100");
+    let inbox = Inbox::new(temp, &[]);
+    inbox.put("a.dxf", &disc(1));
+    inbox.put("gone.dxf", &disc(2));
+    inbox.put("newer.dxf", &disc(3));
+    let mut sets = inbox.sets.clone();
+    sets.push(hangs);
+    let mut program = Program::start_with(temp, &sets);
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let http = reqwest::Client::new();
+    let began = Instant::now();
+    loop {
+        let answer = http
+            .get(format!("{}/ready", program.base))
+            .send()
+            .await
+            .unwrap();
+        let ready: Json = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+        if ready["details"]["watch"]["in"]["taken"] == 3 {
+            break;
+        }
+        assert!(began.elapsed() < PATIENCE, "{ready}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    program.kill();
+    if !remembered {
+        batch(temp, "DELETE FROM watch_ledger");
+    }
+    assert!(inbox.has("a.dxf"), "it was not read yet");
+    fs::remove_file(inbox.root.join("gone.dxf")).unwrap();
+    inbox.put("newer.dxf", &disc(30));
+    let ingest = inbox.start(temp).await;
+    inbox.until_there("done/a.dxf").await;
+    inbox.until_there("done/newer.dxf").await;
+    let names: Vec<Json> = files(&ingest)
+        .await
+        .iter()
+        .map(|file| file["original_filename"].clone())
+        .collect();
+    assert_eq!(
+        json!(names),
+        json!(["a.dxf", "gone.dxf", "newer.dxf", "newer.dxf"])
+    );
+    assert_eq!(
+        fs::read(inbox.root.join("done/newer.dxf")).unwrap(),
+        disc(30)
+    );
+    ingest.stop().await;
 }
 
 #[tokio::test]
