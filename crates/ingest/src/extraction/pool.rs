@@ -229,6 +229,7 @@ pub(super) fn task(
         caller,
         preview,
         ocr: None,
+        scan_quarters: 0,
     })
 }
 
