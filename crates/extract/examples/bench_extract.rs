@@ -44,11 +44,14 @@ fn measured(path: &str) -> Result<(), String> {
     let (width, height) = measures
         .extents_mm
         .map_or((f64::NAN, f64::NAN), |extents| extents.rounded_size());
+    let counts = reading.drawing.entity_counts.iter();
+    let counts: String = counts
+        .map(|(name, count)| format!(" n_{name}={count}"))
+        .collect();
     println!(
-        "bytes={} read_s={read} s={whole} loaded_mib={loaded} peak_mib={} width={width} height={height} entities={}",
+        "bytes={} read_s={read} s={whole} loaded_mib={loaded} peak_mib={} width={width} height={height}{counts}",
         bytes.len(),
-        peak_mib(),
-        measures.entity_counts.values().sum::<u64>()
+        peak_mib()
     );
     Ok(())
 }

@@ -68,8 +68,10 @@ pub struct Table {
     pub rows: Vec<Vec<String>>,
     /// Rows below the header, listed or not.
     pub rows_total: u64,
-    /// What columns mean, by their place from 0: `part_name`, `material`, `thickness`, `quantity`, `client`,
-    /// `project`, `price`, `total`, `width`, `height`.
+    /// Columns that are read, each by its meaning with its place in `header` and `rows` from 0. Meanings are `part_name`,
+    /// `material`, `thickness`, `quantity`, `client`, `project`, `price`, `total`, `width`, `height`, `size` (two or three
+    /// sides in one cell), `due_date` and `po_number`. Of several columns that mean the same only the likeliest is named;
+    /// columns that mean nothing known are not.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub columns: BTreeMap<String, u64>,
 }

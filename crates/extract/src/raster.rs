@@ -46,14 +46,18 @@ pub fn png_of(preview: &Preview, size_max_px: u32) -> Result<Preview, RasterErro
     })
 }
 
+fn decoded(png: &[u8], bytes_max: u64) -> ::image::ImageResult<::image::DynamicImage> {
+    let mut limits = ::image::Limits::default();
+    limits.max_alloc = Some(bytes_max);
+    let mut reader = ::image::ImageReader::with_format(Cursor::new(png), ::image::ImageFormat::Png);
+    reader.limits(limits);
+    reader.decode()
+}
+
 /// Pixels with the longer side at most that; as they are when they fit.
 fn shrunk(png: &[u8], size_max_px: u32) -> Result<Vec<u8>, RasterError> {
     let broken = |error: ::image::ImageError| RasterError::Png(error.to_string());
-    let mut limits = ::image::Limits::default();
-    limits.max_alloc = Some(PNG_BYTES_MAX);
-    let mut reader = ::image::ImageReader::with_format(Cursor::new(png), ::image::ImageFormat::Png);
-    reader.limits(limits);
-    let picture = reader.decode().map_err(broken)?;
+    let picture = decoded(png, PNG_BYTES_MAX).map_err(broken)?;
     if picture.width().max(picture.height()) <= size_max_px {
         return Ok(png.to_vec());
     }

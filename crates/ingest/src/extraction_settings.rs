@@ -34,6 +34,7 @@ pub struct ExtractionSettings {
     /// Names joined by `+`.
     pub ocr_languages: String,
     pub ocr_confidence_min: f64,
+    pub ocr_turns_max: u8,
     pub ocr_memory_bytes_max: u64,
     pub ocr_cpu_seconds_max: u64,
     pub ocr_wall_seconds_max: u64,

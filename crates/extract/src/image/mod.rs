@@ -1,7 +1,8 @@
 //! Pictures: size, mode, resolution, EXIF, a preview turned upright, and what OCR needs and says. Never runs a program,
 //! and never keeps where a picture was taken.
 //!
-//! One file per concern: `format` (first bytes), `header` and `heif` (containers), `directory` and `exif` (tags), `pixels`.
+//! One file per concern: `format` (first bytes), `header` and `heif` (containers), `directory` and `exif` (tags), `pixels`,
+//! `words`.
 
 mod bytes;
 mod directory;
@@ -11,16 +12,17 @@ mod header;
 mod heif;
 mod limits;
 mod pixels;
+mod words;
 
 pub(crate) use format::Format;
 pub use limits::ImageLimits;
 
 use crate::Input;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
-use crate::document::{Document, ImageInfo, Ocr};
+use crate::document::{Document, ImageInfo};
 use crate::documented::Documented;
 use crate::error::ExtractError;
-use crate::facts::{Fact, Facts, Review, Rules, Source, read_name};
+use crate::facts::{Review, Rules};
 use crate::kind::Kind;
 use crate::limits::Limits;
 use exif::Exif;
@@ -88,7 +90,7 @@ pub(crate) fn read(
         Err(refusal) => say_refusal(&mut documented, format, refusal),
     }
     if let Some(ocr) = input.ocr {
-        read_words(&mut documented, ocr, input, rules, limits);
+        words::read(&mut documented, ocr, input, rules, limits);
     }
     Ok(documented)
 }
@@ -183,54 +185,4 @@ fn say_refusal(documented: &mut Documented, format: Format, refusal: Refusal) {
     documented
         .diagnostics
         .push(|| Diagnostic::new(Severity::Warning, code, message).hint(hint));
-}
-
-/// How sure a name is that is merely the first line worth the word.
-const FIRST_LINE_CONFIDENCE: f64 = 0.3;
-
-fn read_words(
-    documented: &mut Documented,
-    ocr: &Ocr,
-    input: &Input<'_>,
-    rules: &Rules,
-    limits: &Limits,
-) {
-    if !ocr.available {
-        documented.diagnostics.push(|| {
-            let message = "no OCR program is installed: words in the picture are not read";
-            Diagnostic::new(Severity::Info, "ocr_unavailable", message)
-        });
-    }
-    documented.readings = ocr.readings(rules);
-    let named = documented
-        .readings
-        .iter()
-        .chain([
-            input.caller.facts(),
-            &read_name(input.file_name, rules).facts,
-        ])
-        .any(|facts| facts.part_name.is_some());
-    if !named {
-        documented.readings.extend(first_line(ocr));
-    }
-    documented.document.text = ocr.text(limits);
-    documented.document.ocr = Some(ocr.clone());
-}
-
-/// A part's name may be one of the first five lines of 6 to 49 characters that is no number.
-fn first_line(ocr: &Ocr) -> Option<Facts> {
-    let line = ocr.lines().into_iter().take(5).find(|line| {
-        (6..=49).contains(&line.text.chars().count())
-            && line.text.chars().filter(|c| c.is_alphabetic()).count() >= 3
-    })?;
-    let confidence = FIRST_LINE_CONFIDENCE * line.confidence;
-    Some(Facts {
-        part_name: Some(Fact::new(
-            line.text.clone(),
-            Source::BareText,
-            line.text,
-            confidence,
-        )),
-        ..Facts::default()
-    })
 }

@@ -20,13 +20,14 @@ pub use limits::PdfLimits;
 
 use crate::Input;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
-use crate::document::{Document, Page};
+use crate::document::{Document, Field, Ocr, Page};
 use crate::documented::Documented;
 use crate::error::ExtractError;
 use crate::facts::Rules;
 use crate::kind::Kind;
 use crate::limits::Limits;
 use hayro::hayro_syntax::Pdf;
+use page::PageText;
 use reader::Reader;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -78,6 +79,17 @@ fn read_pages(
         reader.pages(&pdf, weight.renders());
     }
     Ok(reader.finish())
+}
+
+/// The words of one picture in lines, labelled fields and tables, as those of a page.
+pub(crate) fn words_read_off(ocr: &Ocr) -> PageText {
+    let words = ocr.words.iter().map(|word| reader::word_of(word, 1.0));
+    page::read(words.collect(), &ruled::Ruled::default())
+}
+
+/// The fields of one page as lines that facts are read from.
+pub(crate) fn stated_on_page(fields: &[Field], rules: &Rules) -> Vec<String> {
+    facts::stated(&[(1, fields.to_vec())], rules).texts
 }
 
 /// Sizes of the pages that are read.

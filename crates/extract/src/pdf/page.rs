@@ -11,12 +11,12 @@ use std::collections::BTreeMap;
 
 /// What a page says.
 #[derive(Debug, Default)]
-pub(super) struct PageText {
+pub(crate) struct PageText {
     /// In reading order.
     pub(super) lines: Vec<String>,
-    pub(super) fields: Vec<Field>,
+    pub(crate) fields: Vec<Field>,
     /// Tables with a header that is understood.
-    pub(super) parts: Vec<Vec<Vec<String>>>,
+    pub(crate) parts: Vec<Vec<Vec<String>>>,
     /// Other tables.
     pub(super) tables: Vec<Vec<Vec<String>>>,
     /// What stands in no table of parts and was not taken for a field.

@@ -456,7 +456,8 @@ fn main_turn(ink: &Ink) -> usize {
     (0..TURNS).rev().max_by_key(letters).unwrap_or(0)
 }
 
-fn word_of(word: &OcrWord, scale: f64) -> Word {
+/// A word with its place on the page, of which a pixel is so many parts.
+pub(super) fn word_of(word: &OcrWord, scale: f64) -> Word {
     let (left, top) = (f64::from(word.left), f64::from(word.top));
     let area = Area {
         left: left / scale,

@@ -161,7 +161,11 @@ impl<'h> Plan<'h> {
             .find(|(_, cell)| label(cell))
             .map(|(at, _)| at);
         let name = self.name.filter(|&at| !row.cell(at).is_empty());
-        let stuff = self.holds(row, Meaning::Material) || self.holds(row, Meaning::Thickness);
+        // The label itself, wherever it stands, is none.
+        let stuff = [Meaning::Material, Meaning::Thickness]
+            .into_iter()
+            .filter_map(|meaning| self.header.column(meaning))
+            .any(|column| Some(column.at) != labelled && !row.cell(column.at).is_empty());
         match labelled {
             Some(at) => !stuff && name.is_none_or(|name| name == at),
             None => {

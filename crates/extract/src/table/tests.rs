@@ -89,6 +89,23 @@ Please call before delivery",
 }
 
 #[test]
+fn a_total_is_no_part_wherever_its_label_stands() {
+    for total in [
+        "Total | | | 6",
+        " | Total | | 6",
+        " | | Total | 6",
+        " | | Total: | 6",
+        " | | | Total",
+        " | | TOTAL | 6 pcs",
+    ] {
+        check(
+            &format!("Part | Material | Thk | Qty\nA | MS | 3 | 2\nB | MS | 3 | 4\n{total}"),
+            "2 | A | Mild Steel | 3 | 2 | - | -\n3 | B | Mild Steel | 3 | 4 | - | -",
+        );
+    }
+}
+
+#[test]
 fn units_in_the_header_count() {
     check(
         "Part | Material | Gauge | Thickness [in] | Width \" | Height (cm) | Qty\nA | SS | 11 | 1/4 | 2.5 | 10 | 1\nB | SS | 11 | 3mm | 1-1/2 | 2 | 3",

@@ -38,7 +38,7 @@ fn bombs_are_refused_by_what_they_say_and_by_what_they_are() {
     assert!(bomb.len() < 100_000);
     assert_eq!(
         outcome(&bomb, "a.xlsx").unwrap_err(),
-        ExtractError::TooLarge("inflated_bytes_max")
+        ExtractError::TooLarge("package.inflated_bytes_max")
     );
     // The same with the declared sizes made small, in the local header and in the directory.
     let mut lying = bomb.clone();
@@ -59,7 +59,7 @@ fn bombs_are_refused_by_what_they_say_and_by_what_they_are() {
     entries.package.entries_max = 2;
     assert_eq!(
         outcome_within(&bomb, "a.xlsx", &entries).unwrap_err(),
-        ExtractError::TooLarge("entries_max")
+        ExtractError::TooLarge("package.entries_max")
     );
 }
 

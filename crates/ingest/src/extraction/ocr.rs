@@ -92,17 +92,28 @@ impl OcrProgram {
     /// # Errors
     /// One sentence when the program fails or takes too long.
     pub(super) async fn read(&self, scan: &Scan) -> Result<Ocr, String> {
-        let upright = self.run(scan, PSM_AUTO).await?;
-        let doubtful = upright
-            .confidence
-            .is_none_or(|confidence| confidence < self.confidence_min);
-        if !doubtful || !self.finds_orientation {
+        let upright = self.read_as_it_is(scan).await?;
+        if !self.is_doubtful(&upright) || !self.finds_orientation {
             return Ok(upright);
         }
         // It fails on pictures with too few letters to tell: then the first reading holds.
         let turned = self.run(scan, PSM_AUTO_ORIENTED).await.ok();
         let best = Ocr::best_of(std::iter::once(upright).chain(turned));
         Ok(best.unwrap_or_else(Ocr::absent))
+    }
+
+    /// The words of a picture that stands upright.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(super) async fn read_as_it_is(&self, scan: &Scan) -> Result<Ocr, String> {
+        self.run(scan, PSM_AUTO).await
+    }
+
+    /// Whether so little can be made out that the picture may lie on its side.
+    pub(super) fn is_doubtful(&self, words: &Ocr) -> bool {
+        let confidence = words.confidence;
+        confidence.is_none_or(|confidence| confidence < self.confidence_min)
     }
 
     async fn run(&self, scan: &Scan, psm: u8) -> Result<Ocr, String> {

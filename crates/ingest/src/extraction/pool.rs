@@ -250,6 +250,7 @@ pub(super) fn task(
         caller,
         preview,
         ocr: None,
+        scan_quarters: 0,
     })
 }
 

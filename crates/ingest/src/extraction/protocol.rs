@@ -49,6 +49,8 @@ pub(crate) struct ReadTask {
     pub(crate) caller: CallerFacts,
     pub(crate) preview: bool,
     pub(crate) ocr: Option<Ocr>,
+    /// How far its scan is turned before it is handed out, in quarters clockwise.
+    pub(crate) scan_quarters: u8,
 }
 
 /// Make another picture from a preview.

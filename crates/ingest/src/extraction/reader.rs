@@ -13,6 +13,9 @@ use super::process::{Program, ProgramError, Reply, Verdict, Worker};
 use super::protocol::{PictureTask, ReadTask, Setup, Task};
 use crate::extraction_settings::ExtractionSettings;
 
+/// A picture lies on one of its other sides.
+const QUARTERS_MAX: u8 = 3;
+
 /// What readers of one service share.
 #[derive(Clone)]
 pub(crate) struct Readers {
@@ -122,6 +125,11 @@ impl Reader {
             return Ok(*first);
         };
         let words = match ocr.read(&scan).await {
+            // What lies on its side looks like words that make no sense; where there is nothing, nothing is found.
+            Ok(words) if ocr.is_doubtful(&words) && !words.words.is_empty() => {
+                let turns = self.turned(tenant_id, &again, &ocr, budget).await?;
+                Ocr::best_of(std::iter::once(words).chain(turns)).unwrap_or_else(Ocr::absent)
+            }
             Ok(words) => words,
             Err(sentence) => {
                 let failed = Diagnostic::new(Severity::Warning, "ocr_failed", sentence);
@@ -145,6 +153,40 @@ impl Reader {
             }),
             _ => Err(unexpected()),
         }
+    }
+
+    /// What is read off the file's scan once it is turned, up to the first reading that is not in doubt. No program tells
+    /// which way is up where there are few letters: only trying does.
+    async fn turned(
+        &mut self,
+        tenant_id: i64,
+        task: &ReadTask,
+        ocr: &OcrProgram,
+        budget: super::process::Budget,
+    ) -> Result<Vec<Ocr>, ReadError> {
+        let mut readings = Vec::new();
+        for quarters in 1..=self.shared.settings.ocr_turns_max.min(QUARTERS_MAX) {
+            let task = ReadTask {
+                preview: false,
+                scan_quarters: quarters,
+                ..task.clone()
+            };
+            let task = Task::Read(Box::new(task));
+            let Reply::Outcome(outcome) = self.perform(tenant_id, task, budget).await? else {
+                return Err(unexpected());
+            };
+            let Some(scan) = outcome.scan else { break };
+            // What fails turned is only one reading less.
+            let Ok(words) = ocr.read_as_it_is(&scan).await else {
+                break;
+            };
+            let clear = !ocr.is_doubtful(&words);
+            readings.push(words);
+            if clear {
+                break;
+            }
+        }
+        Ok(readings)
     }
 
     /// Makes another picture from a stored preview.
@@ -227,7 +269,64 @@ impl LocalReader {
             caller: CallerFacts::default(),
             preview,
             ocr: None,
+            scan_quarters: 0,
         };
         self.reader.read(0, kind, task).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use service::Settings;
+
+    use super::*;
+    use crate::IngestSettings;
+
+    /// An OCR program that can make out what is higher than wide.
+    const SCRIPT: &str = r#"#!/bin/sh
+if [ "$1" = --list-langs ]; then echo "List (1):"; echo eng; exit 0; fi
+set -- $(head -c 24 | tail -c 8 | od -An -tu1)
+cat > /dev/null
+width=$((($3 << 8) + $4)); height=$((($7 << 8) + $8))
+[ $width -lt $height ] && confidence=90 || confidence=10
+echo "level	page_num	block_num	par_num	line_num	word_num	left	top	width	height	conf	text"
+for word in Material: Galv; do
+  echo "5	1	1	1	1	1	1	2	3	4	$confidence	$word"
+done
+"#;
+
+    async fn confidence(folder: &std::path::Path, turns_max: u8) -> Option<f64> {
+        let program = folder.join("ocr.sh");
+        std::fs::write(&program, SCRIPT).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let picture = folder.join("picture.png");
+        let svg = r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 60 40"><path d="M5 5h20v9h-20z"/></svg>"#;
+        std::fs::write(&picture, extract::svg_to_png(svg, 600).unwrap()).unwrap();
+        let overrides = [
+            format!("ingest.extraction.ocr_program={}", program.display()),
+            format!("ingest.extraction.ocr_turns_max={turns_max}"),
+        ];
+        let settings = Settings::load(None, [("", ""); 0], &overrides).unwrap();
+        let settings = IngestSettings::read(&settings).unwrap();
+        let readable = vec![folder.to_owned()];
+        let mut reader = LocalReader::new(&settings, readable).await.unwrap();
+        let name = "picture.png".to_owned();
+        let read = reader.read(picture, name, Some(Kind::Image), false).await;
+        read.unwrap()
+            .extraction
+            .document
+            .unwrap()
+            .ocr
+            .unwrap()
+            .confidence
+    }
+
+    #[tokio::test]
+    async fn a_picture_that_lies_on_its_side_is_turned_until_it_can_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(confidence(folder.path(), 3).await, Some(0.9));
+        assert_eq!(confidence(folder.path(), 0).await, Some(0.1));
     }
 }

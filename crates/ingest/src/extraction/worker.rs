@@ -181,7 +181,14 @@ fn read(task: &ReadTask, setup: &Setup) -> Said {
     input.preview = task.preview;
     input.ocr = task.ocr.as_ref();
     match extract::extract(&bytes, &input, &setup.rules, &setup.limits) {
-        Ok(outcome) => told(outcome, setup),
+        Ok(mut outcome) => {
+            let scan = outcome.scan.take();
+            outcome.scan = scan.and_then(|scan| match task.scan_quarters {
+                0 => Some(scan),
+                quarters => scan.turned(quarters),
+            });
+            told(outcome, setup)
+        }
         Err(error) => failed(error.code(), error.to_string()),
     }
 }
