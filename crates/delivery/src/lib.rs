@@ -50,7 +50,7 @@ pub use filter::{FILTER_BYTES_MAX, FILTER_STEPS_MAX, Filter, FilterError, Subjec
 pub use metrics::{
     AttemptStatus, DURATION_BUCKETS_S, Durations, MetricsSnapshot, RetryReason, Series,
 };
-pub use overview::{EndpointTrouble, HourTally, longest_due_ms};
+pub use overview::{EndpointTrouble, HourTally};
 pub use page::{Page, Paged, TOTAL_MAX};
 pub use probe::{ProbeError, ProbeReport};
 pub use publish::{Accepted, NewEvent, PublishRefusal, PublishRequest, Published, Publisher};

@@ -1,4 +1,4 @@
-//! How sending goes, at a glance: attempts by the hour, what waits too long, which endpoints are in trouble. Reads what
+//! How sending goes, at a glance: attempts by the hour, which endpoints are in trouble. Reads what
 //! others keep up to date; it must never count rows without a bound.
 
 use db::{Conn, DbError, sql};
@@ -64,33 +64,6 @@ impl HourTally {
         };
         Ok((0..hours).map(tally).collect())
     }
-}
-
-/// When the delivery was due that has waited longest for its next attempt; `None` when nothing waits.
-///
-/// # Errors
-/// [`DbError`].
-pub fn longest_due_ms(conn: &mut Conn, tenant_id: i64) -> Result<Option<i64>, DbError> {
-    #[derive(QueryableByName)]
-    struct Due {
-        #[diesel(sql_type = Nullable<BigInt>)]
-        due_at_ms: Option<i64>,
-    }
-    // The first of each endpoint, which the index knows.
-    let waiting: Due = conn.one(
-        sql(
-            "SELECT min(due_at_ms) AS due_at_ms FROM (SELECT (SELECT min(d.due_at_ms) FROM deliveries d \
-             WHERE d.state = 1 AND d.owner IS NULL AND d.subscription_id = s.id) AS due_at_ms \
-             FROM subscriptions s WHERE s.tenant_id = ? AND s.state = 1) firsts",
-        )
-        .bind(tenant_id),
-    )?;
-    let held: Due = conn.one(
-        sql("SELECT min(due_at_ms) AS due_at_ms FROM deliveries WHERE owner IS NOT NULL AND tenant_id = ?")
-            .bind(tenant_id),
-    )?;
-    let both = [waiting.due_at_ms, held.due_at_ms];
-    Ok(both.into_iter().flatten().min())
 }
 
 /// An endpoint that fails or was disabled.

@@ -8,9 +8,7 @@ use askama::Template;
 use askama_web::WebTemplate;
 use console::{Duration, Frame, Markup, Spark, Time, Visit, percent, sparkline};
 use db::{Conn, DbError};
-use delivery::{
-    DeliveryStats, EndpointTrouble, HourTally, QueueStats, SubscriptionState, longest_due_ms,
-};
+use delivery::{DeliveryStats, EndpointTrouble, HourTally, QueueStats, SubscriptionState};
 use service::Problem;
 
 use super::file_line::FileLine;
@@ -69,7 +67,6 @@ struct Seen {
     sent: DeliveryStats,
     attempts: Vec<HourTally>,
     queue: QueueStats,
-    longest_due_ms: Option<i64>,
     troubles: Vec<EndpointTrouble>,
 }
 
@@ -85,8 +82,7 @@ fn look(conn: &mut Conn, tenant_id: i64, now_ms: i64) -> Result<Seen, DbError> {
         by_hour: store::by_hour(conn, tenant_id, HOURS, now_ms)?,
         sent: DeliveryStats::read(conn, tenant_id, None, HOURS, now_ms)?,
         attempts: HourTally::read(conn, tenant_id, None, HOURS, now_ms)?,
-        queue: QueueStats::read(conn, tenant_id)?,
-        longest_due_ms: longest_due_ms(conn, tenant_id)?,
+        queue: QueueStats::read(conn, tenant_id, now_ms)?,
         troubles: EndpointTrouble::read(conn, tenant_id)?,
     })
 }
@@ -99,7 +95,7 @@ pub(super) async fn show(
     let (tenant_id, now_ms) = (visit.caller.tenant_id, state.clock.now_ms());
     let read = move |conn: &mut Conn| look(conn, tenant_id, now_ms);
     let seen = state.database.reads().run(read).await.map_err(of_read)?;
-    let overdue = seen.longest_due_ms.map(|due| now_ms - due);
+    let overdue = Some(seen.queue.oldest_wait_ms);
     let (taken_in, failed): (Vec<i64>, Vec<i64>) = seen.by_hour.into_iter().unzip();
     let attempts = seen
         .attempts

@@ -346,3 +346,56 @@ async fn every_link_leads_somewhere_and_what_strangers_wrote_stays_text() {
     );
     ingest.stop().await;
 }
+
+#[tokio::test]
+async fn keys_are_not_taken_over_connections_that_others_can_read() {
+    let temp = TempDb::sqlite();
+    let admin = key(&temp, "default", &["admin"]).await;
+    for (forwarded, proto, allow, status, says) in [
+        (
+            "192.168.1.5",
+            "http",
+            false,
+            403,
+            "This connection is not encrypted, so a key",
+        ),
+        ("192.168.1.5", "http", true, 303, ""),
+        (
+            "203.0.113.9",
+            "http",
+            true,
+            403,
+            "This connection is not encrypted, so a key",
+        ),
+        ("203.0.113.9", "https", false, 303, ""),
+    ] {
+        let allow = format!("console.allow_plain_http={allow}");
+        let extra = [
+            "ingest.auth=true",
+            "console.trusted_proxies=127.0.0.1",
+            &allow,
+        ];
+        let ingest = TestIngest::start_with(&temp, &extra).await;
+        let browser = Browser::new(&ingest);
+        let by_proxy = |request: reqwest::RequestBuilder| {
+            let request = request.header("x-forwarded-for", forwarded);
+            request.header("x-forwarded-proto", proto)
+        };
+        let page = browser.request(Method::GET, "/console/sign-in");
+        let answer = browser.ask(by_proxy(page)).await;
+        let cookie = answer.headers()["set-cookie"].to_str().unwrap().to_owned();
+        assert_eq!(cookie.contains("Secure"), proto == "https", "{cookie}");
+        let html = answer.text().await.unwrap();
+        assert_eq!(html.contains("can be read on the network"), proto == "http");
+        let token = html.split("name=\"csrf\" value=\"").nth(1);
+        let token = token.map_or("x", |rest| rest.split('"').next().unwrap());
+        let request = by_proxy(browser.request(Method::POST, "/console/sign-in"));
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let answer = browser
+            .ask(request.body(format!("csrf={token}&key={admin}")))
+            .await;
+        assert_eq!(answer.status(), status, "{forwarded} {proto} {allow}");
+        assert!(html.contains(says), "{html}");
+        ingest.stop().await;
+    }
+}
