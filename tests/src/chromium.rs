@@ -47,7 +47,10 @@ impl Chromium {
             "goog:chromeOptions": {"args": ["--headless=new", "--no-sandbox", "--disable-gpu"]},
         }}});
         let made = post(&base, &wanted).await.expect("chromedriver answers");
-        let id = made.json["value"]["sessionId"].as_str();
+        let id = made
+            .json
+            .pointer("/value/sessionId")
+            .and_then(Value::as_str);
         let id = id.unwrap_or_else(|| unreachable!("no browser: {}", made.json));
         Self {
             session: format!("{base}/{id}"),
@@ -59,13 +62,12 @@ impl Chromium {
         let answer = post(&format!("{}/{path}", self.session), &body).await;
         let answer = answer.expect("chromedriver answers");
         match answer.status {
-            200 => Ok(answer.json["value"].clone()),
-            _ => Err(answer.json["value"].clone()),
+            200 => Ok(value(&answer.json)),
+            _ => Err(value(&answer.json)),
         }
     }
 
-    #[track_caller]
-    async fn do_(&self, path: &str, body: Value) -> Value {
+    async fn done(&self, path: &str, body: Value) -> Value {
         let done = self.command(path, body).await;
         done.unwrap_or_else(|error| unreachable!("{path}: {error}"))
     }
@@ -73,19 +75,19 @@ impl Chromium {
     /// A command of Chromium's own protocol.
     pub async fn devtools(&self, command: &str, parameters: Value) {
         let body = json!({"cmd": command, "params": parameters});
-        self.do_("goog/cdp/execute", body).await;
+        self.done("goog/cdp/execute", body).await;
     }
 
     /// Loads a page.
     pub async fn open(&self, url: &str) {
-        self.do_("url", json!({ "url": url })).await;
+        self.done("url", json!({ "url": url })).await;
     }
 
     /// The page's own address.
     pub async fn address(&self) -> String {
         let answer = get(&format!("{}/url", self.session)).await;
         let answer = answer.expect("chromedriver answers").json;
-        answer["value"].as_str().unwrap_or_default().to_owned()
+        text_of(&value(&answer))
     }
 
     /// Sets the window to this width in pixels, light or dark.
@@ -106,7 +108,7 @@ impl Chromium {
 
     /// What a script of ours returns.
     pub async fn run(&self, script: &str) -> Value {
-        self.do_("execute/sync", json!({"script": script, "args": []}))
+        self.done("execute/sync", json!({"script": script, "args": []}))
             .await
     }
 
@@ -116,7 +118,7 @@ impl Chromium {
         loop {
             let wanted = json!({"using": "css selector", "value": css});
             match self.command("element", wanted).await {
-                Ok(found) => return found[ELEMENT].as_str().unwrap_or_default().to_owned(),
+                Ok(found) => return found.get(ELEMENT).map_or_else(String::new, text_of),
                 Err(error) => assert!(began.elapsed() < PATIENCE, "{css}: {error}"),
             }
             tokio::time::sleep(LOOK_EVERY).await;
@@ -126,16 +128,16 @@ impl Chromium {
     /// Clicks on it.
     pub async fn click(&self, css: &str) {
         let element = self.find(css).await;
-        self.do_(&format!("element/{element}/click"), json!({}))
+        self.done(&format!("element/{element}/click"), json!({}))
             .await;
     }
 
     /// Types into an emptied field.
     pub async fn fill(&self, css: &str, text: &str) {
         let element = self.find(css).await;
-        self.do_(&format!("element/{element}/clear"), json!({}))
+        self.done(&format!("element/{element}/clear"), json!({}))
             .await;
-        self.do_(&format!("element/{element}/value"), json!({ "text": text }))
+        self.done(&format!("element/{element}/value"), json!({ "text": text }))
             .await;
     }
 
@@ -147,7 +149,7 @@ impl Chromium {
             .map(|file| file.display().to_string())
             .collect();
         let text = names.join("\n");
-        self.do_(&format!("element/{element}/value"), json!({ "text": text }))
+        self.done(&format!("element/{element}/value"), json!({ "text": text }))
             .await;
     }
 
@@ -157,7 +159,7 @@ impl Chromium {
         loop {
             let element = self.find(css).await;
             let text = get(&format!("{}/element/{element}/text", self.session)).await;
-            let text = text.expect("chromedriver answers").json["value"].clone();
+            let text = value(&text.expect("chromedriver answers").json);
             if text.as_str().is_some_and(|text| text.contains(words)) {
                 return;
             }
@@ -171,21 +173,31 @@ impl Chromium {
 
     /// What went wrong in the pages so far: errors of scripts, refused loads, breaches of the policy.
     pub async fn complaints(&self) -> Vec<String> {
-        let said = self.do_("se/log", json!({"type": "browser"})).await;
+        let said = self.done("se/log", json!({"type": "browser"})).await;
         let said = said.as_array().cloned().unwrap_or_default();
-        let severe = said.iter().filter(|line| line["level"] == "SEVERE");
-        severe.map(|line| line["message"].to_string()).collect()
+        let severe = said
+            .iter()
+            .filter(|line| line.get("level") == Some(&json!("SEVERE")));
+        severe.map(ToString::to_string).collect()
     }
+}
+
+/// What chromedriver answers with (W3C WebDriver, section 6.6).
+fn value(answer: &Value) -> Value {
+    answer.get("value").cloned().unwrap_or_default()
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 impl Drop for Chromium {
     fn drop(&mut self) {
         // The driver takes its browser with it when it is told to stop, not when it is killed.
         let process = rustix::process::Pid::from_child(&self.driver);
-        drop(rustix::process::kill_process(
-            process,
-            rustix::process::Signal::TERM,
-        ));
-        drop(self.driver.wait());
+        let told = rustix::process::kill_process(process, rustix::process::Signal::TERM);
+        if told.is_ok() {
+            drop(self.driver.wait());
+        }
     }
 }

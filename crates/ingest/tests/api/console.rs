@@ -76,6 +76,17 @@ async fn without_keys_the_pages_are_open_and_forms_still_need_their_token() {
     );
     assert_eq!(ingest.ok("/files").await["total"], 1, "nothing was changed");
 
+    ingest.stop().await;
+}
+
+#[tokio::test]
+async fn a_deletion_can_be_undone_and_is_told_once() {
+    let temp = TempDb::sqlite();
+    let ingest = TestIngest::start(&temp).await;
+    let browser = Browser::new(&ingest);
+    let id = id_of(&ingest.upload("a-MS-3mm-x1.dxf", &disc(1)).await);
+    let form = browser.open(&format!("/console/files/{id}")).await;
+    let form = form.form(&format!("/console/files/{id}/delete"));
     let page = browser.send(&form, &[]).await;
     assert_eq!((page.status, page.path.as_str()), (200, "/console/files"));
     page.assert_says("is deleted");
@@ -134,7 +145,7 @@ async fn a_key_opens_a_session_and_its_end_ends_it() {
         .bearer_auth(&admin);
     let keys: serde_json::Value =
         serde_json::from_slice(&keys.send().await.unwrap().bytes().await.unwrap()).unwrap();
-    let hint = &reader[reader.len() - 4..];
+    let hint = reader.split_at(reader.len() - 4).1;
     let id = keys["items"]
         .as_array()
         .unwrap()
