@@ -2,6 +2,7 @@
 //! files, databases and data folders of their own. Must never call a service other than through its command
 //! line, its signals and HTTP.
 
+pub mod chromium;
 pub mod designs;
 pub mod effects;
 pub mod hostile;

@@ -93,7 +93,12 @@ fn stage(counts: &mut Counts, name: &str, run: impl FnOnce(&mut Counts) -> Resul
 }
 
 /// What tests run beside our own program: package and program.
-const PROGRAMS: [(&str, &str); 2] = [("tesseract-ocr", "tesseract"), ("prometheus", "promtool")];
+const PROGRAMS: [(&str, &str); 4] = [
+    ("tesseract-ocr", "tesseract"),
+    ("prometheus", "promtool"),
+    ("chromium", "chromium"),
+    ("chromium-driver", "chromedriver"),
+];
 
 fn programs() -> Result<(), String> {
     PROGRAMS.iter().try_for_each(|(package, program)| {

@@ -51,6 +51,8 @@
     window.addEventListener("pagehide", () => source.close());
   }
 
+  // A narrow window shows a part of the navigation only.
+  document.querySelector("nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
   localTimes(document);
   new MutationObserver(() => localTimes(document)).observe(document.body, { childList: true, subtree: true });
   if (document.body.dataset.live && document.querySelector("[hx-trigger*='live-']")) live(document.body.dataset.live);

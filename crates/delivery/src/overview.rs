@@ -1,4 +1,4 @@
-//! How sending goes, at a glance: attempts by the hour, what waits too long, which endpoints are in trouble. Reads what
+//! How sending goes, at a glance: attempts by the hour, which endpoints are in trouble. Reads what
 //! others keep up to date; it must never count rows without a bound.
 
 use db::{Conn, DbError, sql};

@@ -65,7 +65,7 @@ pub(crate) async fn watch(live: Live, engine: Weak<Engine>, shutdown: Shutdown) 
 /// Breakers open; attempts made, and deliveries that wait.
 fn standing(metrics: &MetricsSnapshot) -> (u64, [u64; 3]) {
     let series = metrics.series.values();
-    let attempts = series.flat_map(|series| series.attempts.values()).sum();
+    let attempts = series.map(|series| series.durations.count).sum();
     let breakers = metrics.breakers_open + metrics.breakers_half_open;
     (breakers, [attempts, metrics.queued, metrics.in_flight])
 }

@@ -288,7 +288,7 @@ impl Page {
     pub(crate) fn form(&self, action: &str) -> Form {
         let html = self.parsed();
         let form = html
-            .select(&selector("form"))
+            .select(&selector("form[method=post]"))
             .find(|form| form.attr("action") == Some(action));
         let form = form.unwrap_or_else(|| unreachable!("{} has no form to {action}", self.path));
         Form {

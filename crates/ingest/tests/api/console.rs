@@ -59,13 +59,34 @@ async fn without_keys_the_pages_are_open_and_forms_still_need_their_token() {
         .form("/console/upload");
     let mut unsigned = upload.clone();
     unsigned.fields[0].1 = "x".to_owned();
-    let refused = browser.upload(&unsigned, &[("b.dxf", &disc(2))]).await;
-    assert_eq!(refused.status, 403, "a wrong token");
+    assert_eq!(
+        browser
+            .upload(&unsigned, &[("b.dxf", &disc(2))])
+            .await
+            .status,
+        403
+    );
     unsigned.fields.remove(0);
-    let refused = browser.upload(&unsigned, &[("b.dxf", &disc(2))]).await;
-    assert_eq!(refused.status, 403, "no token");
+    assert_eq!(
+        browser
+            .upload(&unsigned, &[("b.dxf", &disc(2))])
+            .await
+            .status,
+        403
+    );
     assert_eq!(ingest.ok("/files").await["total"], 1, "nothing was changed");
 
+    ingest.stop().await;
+}
+
+#[tokio::test]
+async fn a_deletion_can_be_undone_and_is_told_once() {
+    let temp = TempDb::sqlite();
+    let ingest = TestIngest::start(&temp).await;
+    let browser = Browser::new(&ingest);
+    let id = id_of(&ingest.upload("a-MS-3mm-x1.dxf", &disc(1)).await);
+    let form = browser.open(&format!("/console/files/{id}")).await;
+    let form = form.form(&format!("/console/files/{id}/delete"));
     let page = browser.send(&form, &[]).await;
     assert_eq!((page.status, page.path.as_str()), (200, "/console/files"));
     page.assert_says("is deleted");
@@ -124,7 +145,7 @@ async fn a_key_opens_a_session_and_its_end_ends_it() {
         .bearer_auth(&admin);
     let keys: serde_json::Value =
         serde_json::from_slice(&keys.send().await.unwrap().bytes().await.unwrap()).unwrap();
-    let hint = reader.get(reader.len() - 4..).unwrap();
+    let hint = reader.split_at(reader.len() - 4).1;
     let id = keys["items"]
         .as_array()
         .unwrap()
@@ -335,4 +356,57 @@ async fn every_link_leads_somewhere_and_what_strangers_wrote_stays_text() {
         422
     );
     ingest.stop().await;
+}
+
+#[tokio::test]
+async fn keys_are_not_taken_over_connections_that_others_can_read() {
+    let temp = TempDb::sqlite();
+    let admin = key(&temp, "default", &["admin"]).await;
+    for (forwarded, proto, allow, status, says) in [
+        (
+            "192.168.1.5",
+            "http",
+            false,
+            403,
+            "This connection is not encrypted, so a key",
+        ),
+        ("192.168.1.5", "http", true, 303, ""),
+        (
+            "203.0.113.9",
+            "http",
+            true,
+            403,
+            "This connection is not encrypted, so a key",
+        ),
+        ("203.0.113.9", "https", false, 303, ""),
+    ] {
+        let allow = format!("console.allow_plain_http={allow}");
+        let extra = [
+            "ingest.auth=true",
+            "console.trusted_proxies=127.0.0.1",
+            &allow,
+        ];
+        let ingest = TestIngest::start_with(&temp, &extra).await;
+        let browser = Browser::new(&ingest);
+        let by_proxy = |request: reqwest::RequestBuilder| {
+            let request = request.header("x-forwarded-for", forwarded);
+            request.header("x-forwarded-proto", proto)
+        };
+        let page = browser.request(Method::GET, "/console/sign-in");
+        let answer = browser.ask(by_proxy(page)).await;
+        let cookie = answer.headers()["set-cookie"].to_str().unwrap().to_owned();
+        assert_eq!(cookie.contains("Secure"), proto == "https", "{cookie}");
+        let html = answer.text().await.unwrap();
+        assert_eq!(html.contains("can be read on the network"), proto == "http");
+        let token = html.split("name=\"csrf\" value=\"").nth(1);
+        let token = token.map_or("x", |rest| rest.split('"').next().unwrap());
+        let request = by_proxy(browser.request(Method::POST, "/console/sign-in"));
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let answer = browser
+            .ask(request.body(format!("csrf={token}&key={admin}")))
+            .await;
+        assert_eq!(answer.status(), status, "{forwarded} {proto} {allow}");
+        assert!(html.contains(says), "{html}");
+        ingest.stop().await;
+    }
 }

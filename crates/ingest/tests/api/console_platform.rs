@@ -140,7 +140,7 @@ async fn events_are_replayed_with_their_progress() {
             &[("since", "2020-01-01"), ("types", "file.processed")],
         )
         .await;
-    page.assert_says("The replay has begun: 1 deliveries expected");
+    page.assert_says("The replay has begun");
     page.assert_says("file.processed");
     ingest.endpoint.wait_for(3, PATIENCE).await;
     ingest.stop().await;
