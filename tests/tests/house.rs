@@ -53,6 +53,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ),
     ("reqwest", &["delivery", "client", "testkit", "e2e"]),
     ("notify", &["ingest"]),
+    ("lettre", &["ingest"]),
 ];
 /// Crates without I/O, and what they may not even use in tests.
 const PURE: [&str; 3] = ["drawing", "extract", "contract"];

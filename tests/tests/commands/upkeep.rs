@@ -5,7 +5,7 @@ use std::fs;
 use e2e::process::free_port;
 use serde_json::{Value, json};
 use tempfile::tempdir;
-use testkit::ScriptedEndpoint;
+use testkit::{ScriptedEndpoint, ScriptedReply};
 
 use super::{Shop, assert_code, disc, lines, ran};
 
@@ -27,7 +27,9 @@ async fn a_backup_of_a_running_service_comes_back_whole() {
     assert_code(&twice, 1);
     assert!(twice.errors.contains("not empty"), "{twice:?}");
 
-    let used = ran(&["restore", "saved", "--force"], &folder).await;
+    let quiet = format!("receiver.listen=127.0.0.1:{}", free_port());
+    let force = ["restore", "saved", "--force", "--set", &quiet];
+    let used = ran(&force, &folder).await;
     assert_code(&used, 1);
     assert!(
         used.errors.contains("in use by another process"),
@@ -43,7 +45,15 @@ async fn a_backup_of_a_running_service_comes_back_whole() {
     let other = tempdir().unwrap();
     let set = format!("data_dir={}", other.path().join("data").display());
     assert_code(&ran(&["restore", "saved", "--set", &set], &folder).await, 0);
-    assert_code(&ran(&["restore", "saved", "--force"], &folder).await, 0);
+    let receiver = ScriptedEndpoint::start().await;
+    let alive = r#"{"status": "healthy", "service": "draftwire-receiver", "version": "1"}"#;
+    receiver.respond_in_turn([ScriptedReply::json(200, alive)]);
+    let there = receiver.url().trim_start_matches("http://");
+    let set = format!("receiver.listen={there}");
+    let runs = ran(&["restore", "saved", "--force", "--set", &set], &folder).await;
+    assert_code(&runs, 1);
+    assert!(runs.errors.contains("stop it first"), "{runs:?}");
+    assert_code(&ran(&force, &folder).await, 0);
     shop.ingest.start();
     shop.ingest.healthy().await;
     let get = async |path: String| {
