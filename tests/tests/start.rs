@@ -4,8 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use client::{Client, DesignFileQuery, FileQuery};
+use e2e::http::{http, post};
 use e2e::process::{Process, free_port, run};
 use e2e::turns;
+use serde_json::json;
 use tempfile::tempdir;
 
 const SAMPLES: u64 = 10;
@@ -17,6 +19,7 @@ const SECOND_START_MAX: Duration = Duration::from_secs(3);
 
 struct Both {
     process: Process,
+    receiver_url: String,
     ingest: Client,
     receiver: Client,
 }
@@ -32,6 +35,7 @@ impl Both {
         ];
         let client = |port| Client::new(&format!("http://127.0.0.1:{port}"), None).unwrap();
         Self {
+            receiver_url: format!("http://127.0.0.1:{receiver}"),
             process: Process::new(arguments.to_vec(), ingest, tempdir().unwrap()),
             ingest: client(ingest),
             receiver: client(receiver),
@@ -104,6 +108,49 @@ async fn one_command_starts_everything_and_a_second_start_repeats_nothing() {
     assert_eq!(both.counts().await, (SAMPLES, SAMPLES));
     let deliveries = both.ingest.queue_stats().await.unwrap();
     assert_eq!((deliveries.completed, deliveries.pending), (2 * SAMPLES, 0));
+    both.stop().await;
+}
+
+#[tokio::test]
+async fn a_project_prints_with_its_pictures() {
+    let _turn = turns::beside_others().await;
+    let mut both = Both::new();
+    both.process.start();
+    both.summary(1).await;
+    let (url, code) = (both.receiver_url.clone(), "JB-2025-10-CL0001-001");
+    for (path, body) in [
+        (
+            "clients",
+            json!({"code": "CL0001", "name": "Harbour Steel"}),
+        ),
+        (
+            "projects",
+            json!({"code": code, "name": "Roof", "due_date": "2026-12-01"}),
+        ),
+    ] {
+        let answer = post(&format!("{url}/{path}"), &body).await.unwrap();
+        assert!(answer.is_success(), "{answer:?}");
+    }
+    let sheet = format!("{url}/projects/{code}/job-sheet.pdf");
+    let sheet = http().get(sheet).send().await.unwrap();
+    let pdf = sheet.error_for_status().unwrap().bytes().await.unwrap();
+    assert!(
+        pdf.windows(6).any(|word| word == b"/Image"),
+        "the picture was asked of the sender"
+    );
+    let folder = both.process.folder();
+    std::fs::write(folder.join("sheet.pdf"), &pdf).unwrap();
+    let ended = run(&["extract", "--json", "sheet.pdf"], folder);
+    for words in [
+        code,
+        "Harbour Steel",
+        "2026-12-01",
+        "BracketLeft",
+        "Mild Steel",
+        "14 pieces",
+    ] {
+        assert!(ended.output.contains(words), "{words}: {}", ended.output);
+    }
     both.stop().await;
 }
 

@@ -148,6 +148,14 @@ impl Answer {
         })
     }
 
+    /// The bytes of a success; the refusal otherwise.
+    pub(crate) fn bytes(self) -> Result<Vec<u8>, ClientError> {
+        match self.status.is_success() {
+            true => Ok(self.body),
+            false => Err(self.refusal()),
+        }
+    }
+
     /// Whether it was a success, whatever it says.
     pub(crate) fn done(self) -> Result<(), ClientError> {
         match self.status.is_success() {

@@ -170,6 +170,7 @@ async fn welcome(
     ))?;
     line(format!(
         "\nTry next:\n  \
+         http://{0}/console in a browser\n  \
          curl -F files=@part.dxf http://{0}/ingest\n  \
          curl http://{0}/files\n  \
          curl http://{1}/design-files\n\nCtrl-C stops both.",

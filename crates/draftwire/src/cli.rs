@@ -72,6 +72,13 @@ impl SettingsArgs {
     }
 }
 
+/// One of the two.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Service {
+    Ingest,
+    Receiver,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the ingest service alone: uploads, extraction, webhooks out
@@ -145,8 +152,12 @@ pub(crate) enum Command {
     Completions(CompletionsArgs),
     /// Print the manual page, or write all pages into a folder
     Man(ManArgs),
-    /// Print the description of the ingest service's HTTP API (OpenAPI 3.1)
-    Openapi,
+    /// Print the description of a service's HTTP API (OpenAPI 3.1)
+    Openapi {
+        /// Which of the two
+        #[arg(value_enum, default_value_t = Service::Ingest)]
+        service: Service,
+    },
     /// Read files for the service, one line of JSON each way (started by the service itself)
     #[command(hide = true)]
     Worker {

@@ -81,8 +81,12 @@ async fn perform(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Restore(args) => backup::restore(args, settings).await,
         Command::Completions(args) => generate::completions(args),
         Command::Man(args) => generate::man(args),
-        Command::Openapi => {
-            report::line(ingest::openapi().trim_end())?;
+        Command::Openapi { service } => {
+            let description = match service {
+                cli::Service::Ingest => ingest::openapi(),
+                cli::Service::Receiver => receiver::openapi(),
+            };
+            report::line(description.trim_end())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Worker { .. } => Ok(ExitCode::SUCCESS),

@@ -14,6 +14,9 @@ pub(crate) struct Part {
     pub material: Option<String>,
     pub thickness_mm: Option<f64>,
     pub quantity: Option<i64>,
+    /// Of its extents.
+    pub width_mm: Option<f64>,
+    pub height_mm: Option<f64>,
     /// Of one piece.
     pub cut_length_mm: Option<f64>,
     /// Of all pieces.
@@ -64,6 +67,8 @@ pub(crate) struct PartsList {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Summary {
+    width_mm: Option<f64>,
+    height_mm: Option<f64>,
     cut_length_mm: Option<f64>,
     part_lines: Vec<Line>,
     part_lines_total: u64,
@@ -168,6 +173,8 @@ fn part(file: &DesignFile, summary: &Summary) -> Part {
         material: facts.material.clone(),
         thickness_mm: facts.thickness_mm,
         quantity: facts.quantity,
+        width_mm: summary.width_mm,
+        height_mm: summary.height_mm,
         cut_length_mm: summary.cut_length_mm,
         cut_length_total_mm: total,
         design_file_id: file.id,

@@ -10,8 +10,8 @@ use service::{Problem, api_page, get};
 use crate::metrics::count;
 use crate::{api, description};
 use api::{
-    activity, card, clients, design_files, inbox, metrics, parts, projects, reconcile, sources,
-    unmatched, webhooks,
+    activity, card, clients, design_files, inbox, job_sheet, metrics, parts, projects, reconcile,
+    sources, unmatched, webhooks,
 };
 
 /// A method, as a route table needs it.
@@ -200,6 +200,7 @@ const TABLE: &[Call] = {
         call(Get, "/projects/{code}/activity", Read, "What happened in it, latest first", |r| r.to(projects::activity)).asks(PAGE),
         call(Get, "/projects/{code}/parts", Read, "Its drawings beside its cutting lists", |r| r.to(parts::list)),
         call(Get, "/projects/{code}/parts.csv", Read, "The same as CSV", |r| r.to(parts::list)),
+        call(Get, "/projects/{code}/job-sheet.pdf", Read, "The parts to print, with pictures where the sender can be asked for them", |r| r.to(job_sheet::pdf)),
 
         call(Get, "/design-files", Read, "Design files, latest first", |r| r.to(design_files::list)).asks(FILES),
         call(Get, "/design-files.csv", Read, "The same as CSV", |r| r.to(design_files::list)).asks(FILES),

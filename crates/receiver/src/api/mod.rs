@@ -8,6 +8,7 @@ mod csv;
 pub(crate) mod design_files;
 mod fields;
 pub(crate) mod inbox;
+pub(crate) mod job_sheet;
 pub(crate) mod metrics;
 mod page;
 pub(crate) mod parts;

@@ -11,7 +11,7 @@ use super::{projects, read};
 use crate::parts::{PartsList, parts_list};
 use crate::receiver::State;
 use crate::store::Slice;
-use crate::store::design_files::{self, DesignFileQuery};
+use crate::store::design_files::{self, DesignFile, DesignFileQuery};
 
 /// Most files of a project that are looked at.
 const FILES_MAX: i64 = 5_000;
@@ -21,6 +21,8 @@ const COLUMNS: &[&str] = &[
     "material",
     "thickness_mm",
     "quantity",
+    "width_mm",
+    "height_mm",
     "cut_length_mm",
     "cut_length_total_mm",
     "filename",
@@ -47,6 +49,26 @@ struct TableLine {
     state: &'static str,
 }
 
+/// The project's files that are not deleted, and its parts.
+pub(super) async fn of_project(
+    state: &State,
+    tenant_id: i64,
+    project_code: &str,
+) -> Result<(Vec<DesignFile>, PartsList), Problem> {
+    let query = DesignFileQuery {
+        project_code: Some(project_code.to_owned()),
+        deleted: Some(false),
+        ..DesignFileQuery::default()
+    };
+    let read = read(state, move |conn| {
+        let slice = Slice::first(FILES_MAX);
+        let page = design_files::list(conn, tenant_id, query, slice)?;
+        let parts = parts_list(&page.items, page.next.is_some());
+        Ok((page.items, parts))
+    });
+    read.await
+}
+
 /// `GET /projects/{code}/parts`. As CSV, lines without a drawing stand below the parts.
 pub(crate) async fn list(
     state: Data<State>,
@@ -55,17 +77,7 @@ pub(crate) async fn list(
     wanted: Wanted,
 ) -> Result<HttpResponse, Problem> {
     let project_code = projects::find(&state, &caller, &code).await?.code;
-    let query = DesignFileQuery {
-        project_code: Some(project_code.clone()),
-        deleted: Some(false),
-        ..DesignFileQuery::default()
-    };
-    let parts = read(&state, move |conn| {
-        let slice = Slice::first(FILES_MAX);
-        let page = design_files::list(conn, caller.tenant_id, query, slice)?;
-        Ok(parts_list(&page.items, page.next.is_some()))
-    });
-    let parts = parts.await?;
+    let (_files, parts) = of_project(&state, caller.tenant_id, &project_code).await?;
     if wanted == Wanted::Json {
         return Ok(HttpResponse::Ok().json(Answer {
             project_code,

@@ -250,6 +250,23 @@ async fn a_link_by_hand_outlives_what_the_sender_says() {
     }
 }
 
+async fn prints(shop: &TestReceiver) {
+    let sheet = format!("/projects/{PROJECT}/job-sheet.pdf");
+    let sheet = shop
+        .request(reqwest::Method::GET, &sheet)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(sheet.headers()["content-type"], "application/pdf");
+    assert!(sheet.bytes().await.unwrap().starts_with(b"%PDF-"));
+    assert_eq!(
+        shop.get("/projects/JB-2025-10-CL0009-009/job-sheet.pdf")
+            .await
+            .0,
+        404
+    );
+}
+
 #[tokio::test]
 async fn a_project_s_drawings_stand_beside_its_cutting_lists() {
     let temp = TempDb::sqlite();
@@ -290,13 +307,14 @@ async fn a_project_s_drawings_stand_beside_its_cutting_lists() {
     let table = csv(&shop, &format!("/projects/{PROJECT}/parts.csv")).await;
     let rows: Vec<&str> = table.lines().collect();
     assert!(
-        rows[1].starts_with("Bracket,Mild Steel,5.0,10,651.327,6513.27,"),
+        rows[1].starts_with("Bracket,Mild Steel,5.0,10,120.0,80.5,651.327,6513.27,"),
         "{table}"
     );
     assert!(
         rows[2].starts_with("'=Cap,") && rows[2].ends_with("4,no_drawing"),
         "{table}"
     );
+    prints(&shop).await;
     assert_eq!(shop.items("/projects?without_files=true").await.len(), 0);
     for path in [
         "/clients",

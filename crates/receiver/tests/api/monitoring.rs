@@ -14,7 +14,7 @@ async fn the_description_is_the_one_on_record_and_has_a_page() {
     let kept = fs::read_to_string(path).unwrap_or_default();
     assert!(
         kept == receiver::openapi(),
-        "save what /openapi.json answers as docs/openapi/receiver.json and look at what has changed"
+        "`draftwire openapi receiver > docs/openapi/receiver.json`, and look at what has changed"
     );
     let temp = TempDb::sqlite();
     let shop = TestReceiver::start(&temp).await;

@@ -28,7 +28,6 @@ fn defaults() -> Settings {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Source {
     profile: String,
     secrets: Vec<SecretText>,
