@@ -323,8 +323,9 @@ impl<'a> Sheet<'a, '_, '_> {
         let cut = sum(each);
         let look = self.bold(10.0, 0);
         let text = format!(
-            "{} parts, {} pieces, {} to cut",
+            "{} {}, {} pieces, {} to cut",
             parts.len(),
+            if parts.len() == 1 { "part" } else { "parts" },
             at_least(pieces.0.to_string(), pieces.1),
             at_least(length(cut.0), cut.1)
         );

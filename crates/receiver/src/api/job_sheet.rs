@@ -12,6 +12,7 @@ use actix_web::web::{Data, Path, block};
 use contract::format_ms;
 use futures_util::StreamExt;
 use futures_util::stream;
+use jiff::Timestamp;
 use paper::{JobSheet, Line, PARTS_MAX};
 use service::{Code, Problem};
 
@@ -53,7 +54,7 @@ pub(crate) async fn pdf(
         client: client(&project),
         status: status_name(project.fields.status).to_owned(),
         due: project.fields.due_date.clone(),
-        made_at: format_ms(state.clock.now_ms()),
+        made_at: minute(state.clock.now_ms()),
         notes: notes(&parts),
         parts: parts
             .items
@@ -69,6 +70,14 @@ pub(crate) async fn pdf(
         .insert_header((CONTENT_TYPE, "application/pdf"))
         .insert_header((CONTENT_DISPOSITION, name))
         .body(pdf))
+}
+
+/// To the minute: nobody files a sheet by its milliseconds.
+fn minute(at_ms: i64) -> String {
+    match Timestamp::from_millisecond(at_ms) {
+        Ok(at) => at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+        Err(_beyond_the_calendar) => format_ms(at_ms),
+    }
 }
 
 fn client(project: &Project) -> String {

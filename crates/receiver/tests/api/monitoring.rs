@@ -69,7 +69,8 @@ async fn requests_events_batches_and_waits_are_counted() {
 #[tokio::test]
 async fn refused_requests_cost_no_write() {
     let temp = TempDb::sqlite();
-    let shop = TestReceiver::start(&temp).await;
+    // Nothing else writes: not even the sweep of old events.
+    let shop = TestReceiver::start_with(&temp, &["receiver.inbox_retention_days=0"]).await;
     let jobs = async || {
         let metrics = shop.http.get(format!("{}/metrics", shop.base)).send().await;
         let metrics = metrics.unwrap().text().await.unwrap();
