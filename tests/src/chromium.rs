@@ -1,7 +1,8 @@
 //! A real browser, driven over WebDriver (W3C) and, where that has no word for it, Chromium's own protocol. One reqwest
 //! call a command: the clients there are bring a TLS stack of their own. Must never open a page of the network.
 
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -193,11 +194,31 @@ fn text_of(value: &Value) -> String {
 
 impl Drop for Chromium {
     fn drop(&mut self) {
-        // The driver takes its browser with it when it is told to stop, not when it is killed.
+        // The browser ends with its session: one whose driver is killed lives on.
+        if self.end_session().is_err() {
+            eprintln!("a browser may be left behind");
+        }
         let process = rustix::process::Pid::from_child(&self.driver);
         let told = rustix::process::kill_process(process, rustix::process::Signal::TERM);
         if told.is_ok() {
             drop(self.driver.wait());
         }
+    }
+}
+
+impl Chromium {
+    /// Without the runtime, which a failing test has left already.
+    fn end_session(&self) -> io::Result<()> {
+        let rest = self.session.trim_start_matches("http://");
+        let (address, path) = rest.split_once('/').ok_or(io::ErrorKind::InvalidInput)?;
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        write!(
+            stream,
+            "DELETE /{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+        )?;
+        // Its answer comes when the browser has ended.
+        BufReader::new(stream).read_line(&mut String::new())?;
+        Ok(())
     }
 }
