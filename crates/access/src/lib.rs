@@ -18,7 +18,9 @@
 //! ```
 
 mod api;
+mod call;
 mod caller;
+mod description;
 mod failure;
 mod gate;
 mod key;
@@ -27,7 +29,9 @@ mod scope;
 mod store;
 
 pub use api::routes;
+pub use call::{Body, Call, Verb, mount};
 pub use caller::Caller;
+pub use description::{About, describe};
 pub use failure::{of_read, of_write};
 pub use gate::{Gate, allow};
 pub use key::KeyText;

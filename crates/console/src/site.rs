@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use crate::arrival::authority;
 use crate::limiter::Limiter;
-use crate::network::{Network, NetworkFault};
 use crate::seal::Sealer;
 use crate::settings::ConsoleSettings;
+use service::Network;
 
 /// A place in the navigation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,8 +21,10 @@ pub struct NavItem {
 /// Why a console cannot be offered.
 #[derive(Debug, thiserror::Error)]
 pub enum SiteError {
-    #[error(transparent)]
-    Network(#[from] NetworkFault),
+    #[error(
+        "console.trusted_proxies: `{0}` is no network: write 10.0.0.0/8, fd00::/8 or one address"
+    )]
+    Network(String),
     #[error("console.{0}: must be 1 or more")]
     Zero(&'static str),
     #[error("the cipher of the console's cookies refuses its key")]
@@ -70,7 +72,9 @@ impl Site {
             sealer: Sealer::new(secret, service).ok_or(SiteError::Key)?,
             limiter: Limiter::new(settings.sign_in_failures_per_minute_max),
             proxies: proxies
-                .map(|text| Network::parse(text))
+                .map(|text| {
+                    Network::parse(text.trim()).ok_or_else(|| SiteError::Network(text.clone()))
+                })
                 .collect::<Result<_, _>>()?,
             public_url: public_url.to_owned(),
         })

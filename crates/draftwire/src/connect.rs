@@ -27,6 +27,15 @@ impl ServiceArgs {
     }
 }
 
+/// One thing of the service's.
+#[derive(Debug, Args)]
+pub(crate) struct OneArgs {
+    /// Its id
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+}
+
 /// The service, and whether a program reads what we print.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct AskArgs {

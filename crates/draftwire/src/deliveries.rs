@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use client::Change;
 use serde_json::{Map, Value, json};
 
-use crate::connect::{AskArgs, Columns, cell, show_list, show_one};
+use crate::connect::{AskArgs, Columns, OneArgs, cell, show_list, show_one};
 use crate::report::line;
 
 #[derive(Debug, Subcommand)]
@@ -61,14 +61,6 @@ pub(crate) struct FilterArgs {
     /// At most so many
     #[arg(long, default_value_t = 50)]
     limit: u32,
-    #[command(flatten)]
-    ask: AskArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct OneArgs {
-    /// Its id
-    id: String,
     #[command(flatten)]
     ask: AskArgs,
 }

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use client::{Change, Client};
 use serde_json::{Map, Value, json};
 
-use crate::connect::{AskArgs, Columns, show_list, show_one};
+use crate::connect::{AskArgs, Columns, OneArgs, show_list, show_one};
 use crate::report::line;
 
 #[derive(Debug, Subcommand)]
@@ -34,14 +34,6 @@ pub(crate) struct ListArgs {
     /// At most so many
     #[arg(long, default_value_t = 100)]
     limit: u32,
-    #[command(flatten)]
-    ask: AskArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct OneArgs {
-    /// Its id
-    id: String,
     #[command(flatten)]
     ask: AskArgs,
 }

@@ -3,17 +3,22 @@
 
 use std::sync::LazyLock;
 
+use access::{About, describe};
 use actix_web::HttpResponse;
-use serde_json::{Map, Value, json};
 
-use crate::routes::{Call, table};
+use crate::routes::table;
 
-const SCHEMAS: &str = include_str!("schemas.json");
+static DOCUMENT: LazyLock<String> =
+    LazyLock::new(|| describe(&ABOUT, table().iter().map(|call| (call.path, call))));
 
-static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
-    let text = serde_json::to_string_pretty(&document()).unwrap_or_default();
-    format!("{text}\n")
-});
+const ABOUT: About = About {
+    title: "draftwire receiver",
+    version: env!("CARGO_PKG_VERSION"),
+    text: "Verifies webhooks and keeps clients, projects, design files and what happened to them. \
+           A key is asked for when receiver.auth is on; webhooks are signed by their senders instead.",
+    schemas: include_str!("schemas.json"),
+    tag,
+};
 
 /// The description of the service, as `/openapi.json` answers it.
 pub fn openapi() -> &'static str {
@@ -25,72 +30,6 @@ pub(crate) async fn json() -> HttpResponse {
     HttpResponse::Ok()
         .content_type("application/json")
         .body(openapi())
-}
-
-fn document() -> Value {
-    let mut paths: Map<String, Value> = Map::new();
-    for call in table() {
-        let operations = paths.entry(call.path).or_insert_with(|| json!({}));
-        if let Value::Object(operations) = operations {
-            operations.insert(call.verb.name().to_owned(), operation(call));
-        }
-    }
-    let schemas: Value = serde_json::from_str(SCHEMAS).unwrap_or_default();
-    json!({
-        "openapi": "3.1.0",
-        "info": {
-            "title": "draftwire receiver",
-            "version": env!("CARGO_PKG_VERSION"),
-            "description": "Verifies webhooks and keeps clients, projects, design files and what happened to them. \
-                A key is asked for when receiver.auth is on; webhooks are signed by their senders instead.",
-        },
-        "paths": paths,
-        "components": {
-            "schemas": schemas,
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "dw_…"}},
-            "responses": {
-                "Problem": {
-                    "description": "Why it was refused or failed (RFC 9457)",
-                    "content": {
-                        "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}},
-                    },
-                },
-            },
-        },
-    })
-}
-
-fn operation(call: &Call) -> Value {
-    let named = call.path.split('/').filter_map(|part| {
-        let name = part.strip_prefix('{')?.strip_suffix('}')?;
-        Some(json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
-    });
-    let asked = call
-        .asks
-        .iter()
-        .map(|name| json!({"name": name, "in": "query", "schema": {"type": "string"}}));
-    let parameters: Vec<Value> = named.chain(asked).collect();
-    let security = match call.scope {
-        Some(scope) => json!([{"key": [scope.name()]}]),
-        None => json!([]),
-    };
-    let mut operation = json!({
-        "summary": call.summary,
-        "tags": [tag(call.path)],
-        "parameters": parameters,
-        "security": security,
-        "responses": {
-            call.answers.to_string(): {"description": "Done"},
-            "default": {"$ref": "#/components/responses/Problem"},
-        },
-    });
-    if let (Value::Object(operation), false) = (&mut operation, call.takes.is_empty()) {
-        let schema = format!("#/components/schemas/{}", call.takes);
-        let content = json!({"application/json": {"schema": {"$ref": schema}}});
-        let body = json!({"required": true, "content": content});
-        operation.insert("requestBody".to_owned(), body);
-    }
-    operation
 }
 
 fn tag(path: &str) -> &'static str {
@@ -115,8 +54,10 @@ fn tag(path: &str) -> &'static str {
 mod tests {
     use std::collections::BTreeSet;
 
+    use access::Verb;
+    use serde_json::Value;
+
     use super::*;
-    use crate::routes::Verb;
 
     #[test]
     fn every_call_is_described_once_and_its_body_known() {
@@ -127,11 +68,11 @@ mod tests {
             assert!(seen.insert((path, call.verb.name())), "{path} twice");
             let operation = &document["paths"][path][call.verb.name()];
             assert_eq!(operation["summary"], call.summary, "{path}");
-            if !call.takes.is_empty() {
-                let schema = &document["components"]["schemas"][call.takes];
-                assert_eq!(schema["type"], "object", "{path} takes {}", call.takes);
+            if let Some(body) = call.body {
+                let schema = &document["components"]["schemas"][body.schema];
+                assert_eq!(schema["type"], "object", "{path} takes {}", body.schema);
+                assert!(call.verb != Verb::Get, "{path}");
             }
-            assert!(call.takes.is_empty() || call.verb != Verb::Get, "{path}");
         }
     }
 

@@ -30,11 +30,13 @@
 //! ```
 
 mod api_page;
+mod csv;
 mod exposition;
 pub mod health;
 mod hosts;
 mod input;
 mod listen;
+mod network;
 mod observe;
 pub mod problem;
 mod runner;
@@ -44,10 +46,12 @@ mod shutdown;
 pub mod telemetry;
 
 pub use api_page::{api_page, api_page_files};
+pub use csv::csv_table;
 pub use exposition::{EXPOSITION_TYPE, Exposition, MetricKind, counted};
 pub use hosts::Hosts;
 pub use input::{BodyLimits, Form, Json, Query};
 pub use listen::{ListenError, bind, refuse_open_bind};
+pub use network::Network;
 pub use observe::{RequestId, observe};
 pub use problem::{Code, Problem};
 pub use runner::{Ending, Runner};

@@ -8,8 +8,8 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use extract::PartLine;
 use serde::Deserialize;
-use serde_json::{Value, json};
-use service::{Problem, Query};
+use serde_json::json;
+use service::{Problem, Query, csv_table};
 
 use super::files::{attachment, extraction, find};
 use crate::service_state::ServiceState;
@@ -99,37 +99,9 @@ async fn csv_of(state: &ServiceState, tenant_id: i64, id: i64) -> Result<HttpRes
         .body(table(&lines)))
 }
 
-/// RFC 4180: a heading, then a line each.
+/// A heading, then a line each.
 fn table(lines: &[PartLine]) -> String {
-    let mut table = COLUMNS.join(",");
-    table.push_str("\r\n");
-    for line in lines {
-        let line = json!(line);
-        let cells = COLUMNS.map(|column| cell(line.get(column)));
-        table.push_str(&cells.join(","));
-        table.push_str("\r\n");
-    }
-    table
-}
-
-fn cell(value: Option<&Value>) -> String {
-    match value {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => quoted(text),
-        Some(other) => other.to_string(),
-    }
-}
-
-/// Texts that a spreadsheet would take for a formula come from strangers: a quote before them keeps them texts.
-fn quoted(text: &str) -> String {
-    let guard = match text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        true => "'",
-        false => "",
-    };
-    match text.contains([',', '"', '\r', '\n']) {
-        true => format!("\"{guard}{}\"", text.replace('"', "\"\"")),
-        false => format!("{guard}{text}"),
-    }
+    csv_table(&COLUMNS, lines.iter().map(|line| json!(line)))
 }
 
 #[cfg(test)]

@@ -212,7 +212,7 @@ pub(crate) async fn change_one(
         let applied = change.clone().onto(&mut fields);
         applied.map_err(|invalid| TxError::Refused(Refused::Invalid(invalid)))?;
         if fields != client.fields {
-            let seen = (client.id, client.revision);
+            let seen = (tenant, client.id, client.revision);
             unless_changed(clients::update(tx.conn(), seen, &fields, now_ms)?)?;
         }
         existing(tx.conn(), tenant, &code)
@@ -241,7 +241,7 @@ pub(crate) async fn delete(
             let why = format!("client {code} has {} projects", client.projects);
             return Err(TxError::Refused(Refused::Conflict(why)));
         }
-        let seen = (client.id, client.revision);
+        let seen = (tenant, client.id, client.revision);
         unless_changed(clients::delete(tx.conn(), seen)?)
     });
     deleted.await?;

@@ -4,7 +4,6 @@
 pub(crate) mod activity;
 pub(crate) mod card;
 pub(crate) mod clients;
-mod csv;
 pub(crate) mod design_files;
 mod fields;
 pub(crate) mod inbox;

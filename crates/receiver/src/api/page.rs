@@ -5,10 +5,10 @@ use actix_web::http::header::{ACCEPT, CONTENT_DISPOSITION, X_CONTENT_TYPE_OPTION
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use serde::Serialize;
 use serde_json::Value as Json;
-use service::Problem;
+use service::{Problem, csv_table};
 use std::future::{Ready, ready};
 
-use super::{NAME_BYTES_MAX, csv};
+use super::NAME_BYTES_MAX;
 use crate::facts::text;
 use crate::store::{Order, Page, Slice};
 
@@ -119,7 +119,7 @@ pub(super) fn table<T: Serialize>(name: &str, columns: &[&str], items: &[T]) -> 
             format!("attachment; filename=\"{name}.csv\""),
         ))
         .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .body(csv::table(columns, rows))
+        .body(csv_table(columns, rows))
 }
 
 /// A text to look for; none when it is empty.

@@ -325,7 +325,7 @@ pub(crate) async fn change_one(
         if fields == project.fields {
             return Ok(project);
         }
-        let seen = (project.id, project.revision);
+        let seen = (tenant, project.id, project.revision);
         unless_changed(projects::update(tx.conn(), seen, &fields, now_ms)?)?;
         let project = existing(tx.conn(), tenant, &code)?;
         let kind = ActivityKind::ProjectChanged;
@@ -354,7 +354,7 @@ pub(crate) async fn delete(
         condition
             .check(project.revision)
             .map_err(TxError::Refused)?;
-        let seen = (project.id, project.revision);
+        let seen = (tenant, project.id, project.revision);
         unless_changed(projects::delete(tx.conn(), seen)?)?;
         let kind = ActivityKind::ProjectDeleted;
         record(tx.conn(), (tenant, kind, &actor), &project, now_ms)

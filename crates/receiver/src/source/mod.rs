@@ -2,7 +2,6 @@
 //! a flood of bad signatures costs nothing but the arithmetic.
 
 mod kept_headers;
-mod network;
 mod options;
 mod vault;
 
@@ -16,10 +15,9 @@ use contract::{
     ForeignSender, Headers, Identity, Profile, ReceivedEvent, Refusal, Verifier, VerifyingKey,
     WEBHOOK_ID_BYTES_MAX, dedupe_key, parse,
 };
-use service::SecretText;
+use service::{Network, SecretText};
 
 pub(crate) use kept_headers::{kept_headers, stored_headers};
-pub(crate) use network::Network;
 pub use options::UnknownProject;
 pub(crate) use options::{KEYS_MAX, KeyKind, SourceOptions, Unusable, key};
 pub(crate) use vault::{Vault, random};

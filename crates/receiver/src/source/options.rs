@@ -4,8 +4,8 @@ use std::fmt;
 
 use contract::{BodySignature, ForeignSender, Profile, PublicKey, Secret, VerifyingKey, parse_ms};
 use serde::{Deserialize, Serialize};
+use service::Network;
 
-use super::network::Network;
 use super::{Format, Key};
 
 /// Most keys of a source.

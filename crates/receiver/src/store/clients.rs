@@ -72,13 +72,13 @@ pub(crate) fn insert(
 /// Its revision grows. False when it is no longer this revision.
 pub(crate) fn update(
     conn: &mut Conn,
-    (id, revision): (i64, i64),
+    (tenant, id, revision): (i64, i64, i64),
     fields: &ClientFields,
     now_ms: i64,
 ) -> Result<bool, DbError> {
     let update = sql(
         "UPDATE clients SET name = ?, email = ?, phone = ?, notes = ?, changed_at_ms = ?, \
-         revision = revision + 1 WHERE id = ? AND revision = ?",
+         revision = revision + 1 WHERE tenant_id = ? AND id = ? AND revision = ?",
     );
     let update = update
         .bind(fields.name.as_str())
@@ -86,15 +86,19 @@ pub(crate) fn update(
         .bind(fields.phone.as_deref())
         .bind(fields.notes.as_deref())
         .bind(now_ms)
+        .bind(tenant)
         .bind(id)
         .bind(revision);
     Ok(conn.execute(update)? == 1)
 }
 
 /// False when it is no longer this revision.
-pub(crate) fn delete(conn: &mut Conn, (id, revision): (i64, i64)) -> Result<bool, DbError> {
-    let delete = sql("DELETE FROM clients WHERE id = ? AND revision = ?");
-    Ok(conn.execute(delete.bind(id).bind(revision))? == 1)
+pub(crate) fn delete(
+    conn: &mut Conn,
+    (tenant, id, revision): (i64, i64, i64),
+) -> Result<bool, DbError> {
+    let delete = sql("DELETE FROM clients WHERE tenant_id = ? AND id = ? AND revision = ?");
+    Ok(conn.execute(delete.bind(tenant).bind(id).bind(revision))? == 1)
 }
 
 pub(crate) fn exists(conn: &mut Conn, tenant: i64, code: &ClientCode) -> Result<bool, DbError> {

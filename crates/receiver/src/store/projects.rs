@@ -144,13 +144,13 @@ fn row(tenant: i64, project: &NewProject) -> [Value<'_>; 12] {
 /// Its revision grows. False when it is no longer this revision.
 pub(crate) fn update(
     conn: &mut Conn,
-    (id, revision): (i64, i64),
+    (tenant, id, revision): (i64, i64, i64),
     fields: &ProjectFields,
     now_ms: i64,
 ) -> Result<bool, DbError> {
     let update = sql(
         "UPDATE projects SET name = ?, status = ?, due_date = ?, material = ?, thickness_mm = ?, notes = ?, \
-         changed_at_ms = ?, revision = revision + 1 WHERE id = ? AND revision = ?",
+         changed_at_ms = ?, revision = revision + 1 WHERE tenant_id = ? AND id = ? AND revision = ?",
     );
     let update = update
         .bind(fields.name.as_deref())
@@ -160,15 +160,19 @@ pub(crate) fn update(
         .bind(fields.thickness_mm)
         .bind(fields.notes.as_deref())
         .bind(now_ms)
+        .bind(tenant)
         .bind(id)
         .bind(revision);
     Ok(conn.execute(update)? == 1)
 }
 
 /// False when it is no longer this revision.
-pub(crate) fn delete(conn: &mut Conn, (id, revision): (i64, i64)) -> Result<bool, DbError> {
-    let delete = sql("DELETE FROM projects WHERE id = ? AND revision = ?");
-    Ok(conn.execute(delete.bind(id).bind(revision))? == 1)
+pub(crate) fn delete(
+    conn: &mut Conn,
+    (tenant, id, revision): (i64, i64, i64),
+) -> Result<bool, DbError> {
+    let delete = sql("DELETE FROM projects WHERE tenant_id = ? AND id = ? AND revision = ?");
+    Ok(conn.execute(delete.bind(tenant).bind(id).bind(revision))? == 1)
 }
 
 #[derive(QueryableByName)]

@@ -1,17 +1,17 @@
-//! Blocks of addresses that a source may send from. Must never resolve a name.
+//! Blocks of addresses, as settings name them. Must never resolve a name.
 
 use std::net::IpAddr;
 
-/// A block of addresses, as CIDR.
+/// A block of addresses, as CIDR (RFC 4632, section 3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Network {
+pub struct Network {
     first: u128,
     mask: u128,
 }
 
 impl Network {
     /// `address/length`; a bare address is a block of one. `None` when it is neither.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let (address, length) = match text.split_once('/') {
             Some((address, length)) => (address, Some(length)),
             None => (text, None),
@@ -33,7 +33,7 @@ impl Network {
         })
     }
 
-    pub(crate) fn contains(&self, address: IpAddr) -> bool {
+    pub fn contains(&self, address: IpAddr) -> bool {
         bits(address) & self.mask == self.first
     }
 }
@@ -58,11 +58,15 @@ mod tests {
             ("10.0.0.0/8", "::ffff:10.1.2.3", true),
             ("127.0.0.1", "127.0.0.1", true),
             ("127.0.0.1", "127.0.0.2", false),
+            ("192.168.1.7", "192.168.1.7", true),
+            ("192.168.1.7", "192.168.1.8", false),
             ("0.0.0.0/0", "8.8.8.8", true),
             ("0.0.0.0/0", "2001:db8::1", false),
             ("::/0", "2001:db8::1", true),
+            ("::/0", "1.2.3.4", true),
             ("2001:db8::/32", "2001:db8:1::1", true),
             ("2001:db8::/32", "2001:db9::1", false),
+            ("fd00::/8", "fd12::1", true),
         ];
         for (network, address, inside) in cases {
             let network = Network::parse(network).unwrap();
@@ -71,7 +75,9 @@ mod tests {
         }
         for text in [
             "",
+            "localhost",
             "10.0.0.0/33",
+            "10.0.0.0/x",
             "10.0.0/8",
             "::/129",
             "x/8",

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 /// A heading of `columns`, then a line for each row: its members of those names.
-pub(super) fn table(columns: &[&str], rows: impl Iterator<Item = Json>) -> String {
+pub fn csv_table(columns: &[&str], rows: impl Iterator<Item = Json>) -> String {
     let mut table = columns.join(",");
     table.push_str("\r\n");
     for row in rows {
@@ -46,7 +46,7 @@ mod tests {
             json!({"name": "Plate, \"left\"", "mm": 2.5, "odd": [1]}),
             json!({"name": "=HYPERLINK(1)", "mm": null}),
         ];
-        let table = table(&["name", "mm", "odd"], rows.into_iter());
+        let table = csv_table(&["name", "mm", "odd"], rows.into_iter());
         let expected = "name,mm,odd\r\n\"Plate, \"\"left\"\"\",2.5,[1]\r\n'=HYPERLINK(1),,\r\n";
         assert_eq!(table, expected);
     }
