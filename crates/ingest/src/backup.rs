@@ -13,7 +13,8 @@ use crate::settings::IngestSettings;
 use crate::storage::hex;
 
 const MANIFEST: &str = "manifest.json";
-const KEYS: [&str; 2] = ["ingest.key", "webhook.secret"];
+/// What the services generate below `data_dir`; without them sealed secrets stay sealed.
+const KEYS: [&str; 3] = ["ingest.key", "receiver.key", "webhook.secret"];
 const FORMAT: u32 = 1;
 const CHUNK_BYTES: usize = 256 * 1024;
 

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use e2e::process::free_port;
+use e2e::http::post;
+use e2e::process::{Process, free_port};
 use serde_json::{Value, json};
 use tempfile::tempdir;
 use testkit::{ScriptedEndpoint, ScriptedReply};
@@ -69,6 +70,45 @@ async fn a_backup_of_a_running_service_comes_back_whole() {
         404,
         "it came after the backup"
     );
+}
+
+/// Sends an event signed with `secret`; answers the status.
+async fn signed(receiver: &Process, secret: &str) -> u16 {
+    let (id, body) = (
+        "evt_1",
+        br#"{"type": "order.made", "timestamp": "2026-01-01T00:00:00Z", "data": {}}"#,
+    );
+    let now = jiff::Timestamp::now().as_second();
+    let signer = standardwebhooks::Webhook::new(secret).unwrap();
+    let signature = signer.sign(id, now, body).unwrap();
+    let url = format!("{}/webhooks/partner/event", receiver.url());
+    let request = e2e::http::http()
+        .post(url)
+        .header("content-type", "application/json")
+        .header("webhook-id", id)
+        .header("webhook-timestamp", now)
+        .header("webhook-signature", signature)
+        .body(body.to_vec());
+    request.send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn a_receiver_comes_back_with_the_keys_of_its_sources() {
+    let mut receiver = Process::receiver(None, &[]);
+    receiver.start();
+    receiver.healthy().await;
+    let sources = format!("{}/api/v1/sources", receiver.url());
+    let made = post(&sources, &json!({"name": "partner"})).await.unwrap();
+    let secret = made.json["secret"].as_str().unwrap().to_owned();
+    assert_eq!(signed(&receiver, &secret).await, 200);
+    let folder = receiver.folder().to_owned();
+    assert_code(&ran(&["backup", "saved"], &folder).await, 0);
+    receiver.stop().await;
+    fs::remove_dir_all(folder.join("data")).unwrap();
+    assert_code(&ran(&["restore", "saved"], &folder).await, 0);
+    receiver.start();
+    receiver.healthy().await;
+    assert_eq!(signed(&receiver, &secret).await, 200);
 }
 
 #[tokio::test]
