@@ -54,8 +54,12 @@ impl Conn {
                 let mut conn = PgConnection::establish(&url).map_err(lost)?;
                 conn.batch_execute(
                     "SET synchronous_commit = on; SET client_min_messages = warning; \
-                     SET TIME ZONE 'UTC'; SET lock_timeout = '10s';",
+                     SET TIME ZONE 'UTC'; SET lock_timeout = '10s'; SET jit = off;",
                 )?;
+                conn.batch_execute(match purpose {
+                    Use::Read => READ_PLANS,
+                    Use::Write => WRITE_PLANS,
+                })?;
                 Ok(Self::of(Raw::Postgres(conn)))
             }
         }
@@ -164,6 +168,13 @@ impl Conn {
         })
     }
 }
+
+/// PostgreSQL plans a cached statement once, for the table as it then was: while it was small, by reading all of it,
+/// until statistics come along, perhaps a million rows later. Reads are planned each time instead; what is
+/// written is found by keys, so that a plan for an index is right whatever the size.
+const READ_PLANS: &str = "SET plan_cache_mode = force_custom_plan;";
+const WRITE_PLANS: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
+    SET enable_hashjoin = off; SET enable_mergejoin = off;";
 
 /// The URL's own `connect_timeout` is left alone.
 fn with_timeout(url: &str, seconds: u32) -> String {

@@ -14,8 +14,8 @@ use crate::publish_rows::EventRow;
 use crate::slots::Slot;
 use crate::transport::Outcome;
 
-/// Most deliveries taken at once: bounds the transaction and what it reads.
-const TAKEN_MAX: usize = 256;
+/// Most deliveries taken at once: others wait for the transaction.
+const TAKEN_MAX: usize = 64;
 
 /// A delivery taken, with its event and its room in memory.
 pub(crate) struct Claimed {

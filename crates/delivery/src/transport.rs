@@ -121,7 +121,6 @@ impl HttpTransport {
                 .no_proxy()
                 .tcp_nodelay(true)
                 .http1_only()
-                .pool_max_idle_per_host(settings.attempts_in_flight_per_endpoint_max)
                 .dns_resolver(Arc::new(Vetted { policy, tls }))
                 .build()
         };

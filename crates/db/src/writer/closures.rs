@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::queue::{Failure, Portion, Queues, Refusal, Signal, Source};
 use super::tx::{Tx, TxError, TxResult};
-use super::{Lane, WriteError, WriterSettings};
+use super::{BULK_SHARE, Lane, WriteError, WriterSettings};
 use crate::error::{DbError, DbErrorKind};
 
 /// Most closures in one transaction.
@@ -121,7 +121,7 @@ impl Source for Closures {
 
     fn take(&self, shard: usize) -> Option<Box<dyn Portion>> {
         let mut closures = self.urgent.take(shard, CLOSURES_MAX, usize::MAX);
-        let room = (CLOSURES_MAX - closures.len()).clamp(1, CLOSURES_MAX / 4);
+        let room = (CLOSURES_MAX - closures.len()).clamp(1, CLOSURES_MAX / BULK_SHARE);
         closures.extend(self.bulk.take(shard, room, usize::MAX));
         (!closures.is_empty()).then(|| Box::new(ClosurePortion(closures)) as Box<dyn Portion>)
     }

@@ -30,7 +30,10 @@ use queue::{Signal, Source};
 pub use sets::{SetJob, Submission, Submitter};
 pub use tx::{Tx, TxError, TxResult};
 
-/// How urgent a job is. Bulk work gets a quarter of a batch, so that it never starves people.
+/// Bulk work gets one part in so many of a batch: whoever comes meanwhile waits for the transaction under way.
+const BULK_SHARE: usize = 16;
+
+/// How urgent a job is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
     Interactive,

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::queue::{Failure, Portion, Queues, Refusal, Signal, Source};
 use super::tx::Tx;
-use super::{Lane, WriteError, WriterSettings};
+use super::{BULK_SHARE, Lane, WriteError, WriterSettings};
 use crate::error::{DbError, DbErrorKind};
 
 /// How all waiting items of a kind are written.
@@ -65,7 +65,7 @@ pub(crate) fn pair<S: SetJob>(
     signals: Vec<Arc<Signal>>,
     settings: &WriterSettings,
 ) -> (Submitter<S>, Arc<dyn Source>) {
-    let share = if S::LANE == Lane::Bulk { 4 } else { 1 };
+    let share = if S::LANE == Lane::Bulk { BULK_SHARE } else { 1 };
     let kind = Arc::new(Kind {
         set,
         queues: Queues::new(signals, settings),

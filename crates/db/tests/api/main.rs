@@ -1,6 +1,7 @@
 //! The writer's promises, on both databases.
 
 mod faults;
+mod plans;
 mod writer;
 
 use db::{Database, EmbeddedMigrations, Migrations, embed_migrations};

@@ -47,7 +47,12 @@ pub(super) struct Swept {
     pub(super) failing: Vec<Failing>,
 }
 
-pub(super) async fn take(context: Arc<Context>, endpoint_id: i64, limit: usize) -> Look {
+pub(super) async fn take(
+    context: Arc<Context>,
+    tenant_id: i64,
+    endpoint_id: i64,
+    limit: usize,
+) -> Look {
     let inner = &context.publisher.inner;
     let wanted = Wanted {
         node_id: inner.node_id,
@@ -57,10 +62,11 @@ pub(super) async fn take(context: Arc<Context>, endpoint_id: i64, limit: usize) 
         limit,
     };
     let slots = Arc::clone(&inner.slots);
+    // Behind what somebody waits for, and tenants in turn.
     let taken = context
-        .in_tx("take what is due", move |conn| {
+        .in_whole_tx(Lane::Bulk, tenant_id, "take what is due", move |tx| {
             let reserve = |bytes| slots.reserve(endpoint_id, memory_bytes(bytes));
-            claim::take(conn, &wanted, reserve)
+            claim::take(tx.conn(), &wanted, reserve)
         })
         .await;
     Look::Taken { endpoint_id, taken }
@@ -147,37 +153,42 @@ pub(super) async fn write_note(context: Arc<Context>, endpoint_id: i64, note: No
         return Look::Noted;
     };
     context
-        .in_whole_tx(Lane::Outcomes, "note how an endpoint does", move |tx| {
-            let news = match note {
-                Note::Failing {
-                    since_ms,
-                    open,
-                    tell,
-                } => {
-                    health::note(tx.conn(), endpoint_id, since_ms, open)?;
-                    let news = News::Failing {
+        .in_whole_tx(
+            Lane::Outcomes,
+            endpoint.tenant_id,
+            "note how an endpoint does",
+            move |tx| {
+                let news = match note {
+                    Note::Failing {
                         since_ms,
-                        reason: "its attempts keep failing",
-                    };
-                    (tell && health::tell(tx.conn(), endpoint_id)?).then_some(news)
+                        open,
+                        tell,
+                    } => {
+                        health::note(tx.conn(), endpoint_id, since_ms, open)?;
+                        let news = News::Failing {
+                            since_ms,
+                            reason: "its attempts keep failing",
+                        };
+                        (tell && health::tell(tx.conn(), endpoint_id)?).then_some(news)
+                    }
+                    Note::Recovered => health::clear(tx.conn(), endpoint_id)?
+                        .filter(|was| was.told == 1)
+                        .map(|was| News::Recovered {
+                            since_ms: was.failing_since_ms,
+                        }),
+                    Note::Disable { since_ms } => {
+                        const REASON: &str = "every attempt has failed for five days";
+                        health::note(tx.conn(), endpoint_id, since_ms, None)?;
+                        disable(tx.conn(), endpoint_id, REASON, inner.clock.now_ms())?
+                            .then_some(News::Disabled { reason: REASON })
+                    }
+                };
+                match news {
+                    Some(news) => operational::tell(&inner, tx, &[(&*endpoint, news)]),
+                    None => Ok(()),
                 }
-                Note::Recovered => health::clear(tx.conn(), endpoint_id)?
-                    .filter(|was| was.told == 1)
-                    .map(|was| News::Recovered {
-                        since_ms: was.failing_since_ms,
-                    }),
-                Note::Disable { since_ms } => {
-                    const REASON: &str = "every attempt has failed for five days";
-                    health::note(tx.conn(), endpoint_id, since_ms, None)?;
-                    disable(tx.conn(), endpoint_id, REASON, inner.clock.now_ms())?
-                        .then_some(News::Disabled { reason: REASON })
-                }
-            };
-            match news {
-                Some(news) => operational::tell(&inner, tx, &[(&*endpoint, news)]),
-                None => Ok(()),
-            }
-        })
+            },
+        )
         .await;
     Look::Noted
 }
@@ -189,7 +200,7 @@ pub(super) async fn chores(context: Arc<Context>) -> Look {
         let inner = Arc::clone(&context.publisher.inner);
         let (age_max, retention) = (context.delivery_age_max, context.retention);
         let done = context
-            .in_whole_tx(Lane::Bulk, chore.name(), move |tx| {
+            .in_whole_tx(Lane::Bulk, 0, chore.name(), move |tx| {
                 chore.run(&inner, tx, age_max, retention)
             })
             .await;
@@ -214,18 +225,19 @@ impl Context {
         mut job: impl FnMut(&mut db::Conn) -> Result<T, DbError> + Send + 'static,
     ) -> Option<T> {
         let job = move |tx: &mut Tx<'_>| job(tx.conn());
-        self.in_whole_tx(Lane::Outcomes, what, job).await
+        self.in_whole_tx(Lane::Outcomes, 0, what, job).await
     }
 
     async fn in_whole_tx<T: Send + 'static>(
         &self,
         lane: Lane,
+        tenant_id: i64,
         what: &str,
         mut job: impl FnMut(&mut Tx<'_>) -> Result<T, DbError> + Send + 'static,
     ) -> Option<T> {
         let job = move |tx: &mut Tx<'_>| job(tx).map_err(TxError::Db);
         let written: Result<T, WriteError<std::convert::Infallible>> =
-            self.writer.with_tx(lane, 0, 0, job).await;
+            self.writer.with_tx(lane, tenant_id, 0, job).await;
         written.map_or_else(
             |error| {
                 tracing::warn!(%error, "the engine cannot {what} now");

@@ -221,18 +221,19 @@ impl WorkLoop {
 
     fn take(&mut self, endpoint_id: i64, now_ms: i64) {
         let endpoints = self.context.publisher.inner.registry.cached();
-        let active = endpoints.endpoint(endpoint_id).is_some_and(|e| e.is_active);
+        let endpoint = endpoints.endpoint(endpoint_id).filter(|e| e.is_active);
         let room = self.room(endpoint_id);
         if let Some(until_ms) = self.gates.closed_until(endpoint_id, now_ms) {
             return self.waiting.end(endpoint_id, Some(until_ms), now_ms);
         }
-        if active && room > 0 {
+        if let Some(tenant_id) = endpoint.filter(|_| room > 0).map(|e| e.tenant_id) {
             let context = Arc::clone(&self.context);
-            self.looks.spawn(looks::take(context, endpoint_id, room));
+            let taken = looks::take(context, tenant_id, endpoint_id, room);
+            self.looks.spawn(taken);
             return;
         }
         self.waiting.end(endpoint_id, None, now_ms);
-        if active {
+        if endpoint.is_some() {
             self.full.insert(endpoint_id);
         }
     }
