@@ -77,3 +77,62 @@ pub(crate) async fn serve(file: Path<String>) -> Result<impl Responder, Problem>
         .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .body(asset.bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The colour of a name in a block of the style.
+    fn colour(block: &str, name: &str) -> [f64; 3] {
+        let (_, rest) = block.split_once(&format!("--{name}: #")).unwrap();
+        let channel = |at: usize| {
+            let digits = rest.get(at..at + 2).unwrap();
+            let value = u8::from_str_radix(digits, 16).unwrap();
+            f64::from(value) / 255.0
+        };
+        [channel(0), channel(2), channel(4)]
+    }
+
+    /// Relative luminance (WCAG 2.2, definitions).
+    fn luminance(colour: [f64; 3]) -> f64 {
+        let linear = colour.map(|c| match c <= 0.04045 {
+            true => c / 12.92,
+            false => ((c + 0.055) / 1.055_f64).powf(2.4),
+        });
+        0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    }
+
+    #[test]
+    fn words_stand_out_from_their_ground_in_both_themes() {
+        let style = std::str::from_utf8(find("console.css").unwrap().bytes).unwrap();
+        let (light, rest) = style
+            .split_once("@media (prefers-color-scheme: dark)")
+            .unwrap();
+        let (dark, _) = rest.split_once("}\n}").unwrap();
+        for (theme, block) in [("light", light), ("dark", dark)] {
+            for (word, ground) in [
+                ("ink", "page"),
+                ("ink", "card"),
+                ("soft", "page"),
+                ("soft", "card"),
+                ("soft", "faint"),
+                ("accent", "card"),
+                ("accent", "accent-soft"),
+                ("accent-ink", "accent"),
+                ("good", "good-soft"),
+                ("bad", "bad-soft"),
+                ("bad", "card"),
+                ("warn", "warn-soft"),
+                ("warn", "card"),
+            ] {
+                let [a, b] = [word, ground].map(|name| luminance(colour(block, name)));
+                let contrast = (a.max(b) + 0.05) / (a.min(b) + 0.05);
+                // WCAG 2.2, success criterion 1.4.3, level AA.
+                assert!(
+                    contrast >= 4.5,
+                    "{theme}: {word} on {ground} is {contrast:.2}"
+                );
+            }
+        }
+    }
+}

@@ -19,6 +19,8 @@ pub struct NavLink {
 /// A trouble that people should know of, with where to see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
+    /// Whether something went wrong, or only waits to be looked at.
+    pub is_bad: bool,
     pub text: String,
     pub href: String,
 }
@@ -90,6 +92,11 @@ impl Frame {
             },
             here: guest.here.clone(),
         }
+    }
+
+    /// Whether one of the notices is of something that went wrong.
+    pub fn is_bad(&self) -> bool {
+        self.notices.iter().any(|notice| notice.is_bad)
     }
 
     /// The address of a style or script.

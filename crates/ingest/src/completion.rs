@@ -4,6 +4,7 @@ use db::{DbError, Tx};
 use extract::facts::{CallerFacts, Facts, Hints, Review, Rules, settle};
 use extract::{Extraction, Kind};
 
+use crate::acceptance::Acceptance;
 use crate::names::Names;
 use crate::service_state::ServiceState;
 use crate::store::{self, Completion, FileRow};
@@ -95,11 +96,7 @@ const OF_FACTS: [&str; 5] = [
 ];
 
 /// The extraction with what a person corrected in place of what was read.
-pub(crate) fn corrected(
-    mut extraction: Extraction,
-    corrections: &CallerFacts,
-    rules: &Rules,
-) -> Extraction {
+fn corrected(mut extraction: Extraction, corrections: &CallerFacts, rules: &Rules) -> Extraction {
     let given = CallerFacts::default().corrected_by(corrections);
     let read = std::mem::take(&mut extraction.facts);
     let hints = Hints {
@@ -142,15 +139,23 @@ pub(crate) fn corrections_of(row: &FileRow, rules: &Rules) -> Option<CallerFacts
     CallerFacts::parse(None, None, Some(text), rules).ok()
 }
 
-/// A stored extraction as it holds now, with the corrections of its row.
+/// A stored extraction as it holds now, with the corrections of its row and without the reasons that were accepted.
 pub(crate) fn understood(
     row: &FileRow,
     text: &str,
     rules: &Rules,
 ) -> serde_json::Result<Extraction> {
-    let extraction = serde_json::from_str(text)?;
-    Ok(match corrections_of(row, rules) {
+    Ok(overlaid(serde_json::from_str(text)?, row, rules))
+}
+
+/// What was read, with what people have said of it.
+pub(crate) fn overlaid(extraction: Extraction, row: &FileRow, rules: &Rules) -> Extraction {
+    let mut extraction = match corrections_of(row, rules) {
         Some(corrections) => corrected(extraction, &corrections, rules),
         None => extraction,
-    })
+    };
+    if let Some(acceptance) = Acceptance::of(row) {
+        acceptance.leave_open(&mut extraction.needs_review);
+    }
+    extraction
 }

@@ -9,6 +9,7 @@ use extract::facts::{CallerFacts, FactError, Hints, settle};
 use serde_json::{Map, Value};
 use service::Problem;
 
+use crate::acceptance::Acceptance;
 use crate::completion::{Known, changed, completion, corrections_of, understood};
 use crate::error::Refusal;
 use crate::events::Extra;
@@ -57,7 +58,7 @@ impl Patch {
     }
 
     /// The corrections after this one, canonical; `None` when nothing is corrected any more.
-    fn over(&self, before: Option<&str>) -> Option<String> {
+    pub(crate) fn over(&self, before: Option<&str>) -> Option<String> {
         let mut all: Map<String, Value> = before
             .and_then(|text| serde_json::from_str(text).ok())
             .unwrap_or_default();
@@ -83,51 +84,59 @@ pub(crate) async fn correct(
     let corrected = state
         .writer
         .with_tx(Lane::Interactive, tenant_id, file_key(id), move |tx| {
-            record(tx, &shared, (tenant_id, id), &patch, expected.as_deref())
+            let before = changeable(tx, (tenant_id, id), expected.as_deref())?;
+            let corrections = patch.over(before.corrections.as_deref());
+            if corrections == before.corrections {
+                return Ok((before, Vec::new()));
+            }
+            let mut row = before.clone();
+            row.corrections = corrections;
+            let after = replace(tx, &shared, &before, &row)?;
+            let changed = changed(&before, &after);
+            Ok((after, changed))
         });
     corrected.await.map_err(of_write)
 }
 
-pub(crate) fn record(
+/// The row, locked, if it may be changed now and is as the caller saw it.
+pub(crate) fn changeable(
     tx: &mut Tx<'_>,
-    state: &Arc<ServiceState>,
     (tenant_id, id): (i64, i64),
-    patch: &Patch,
     expected: Option<&str>,
-) -> TxResult<(FileRow, Vec<String>), Refusal> {
+) -> TxResult<FileRow, Refusal> {
     let refuse = |refusal| Err(TxError::Refused(refusal));
-    let Some(before) = store::get_locked(tx, tenant_id, id)? else {
+    let Some(row) = store::get_locked(tx, tenant_id, id)? else {
         return refuse(Refusal::NotFound(id));
     };
-    match before.state() {
-        State::Deleted => return refuse(Refusal::Deleted(id)),
-        State::Processing => return refuse(Refusal::Busy(id)),
-        State::Completed | State::Failed => {}
+    match row.state() {
+        State::Deleted => refuse(Refusal::Deleted(id)),
+        State::Processing => refuse(Refusal::Busy(id)),
+        _ if expected.is_some_and(|expected| expected != row.tag()) => refuse(Refusal::Changed(id)),
+        State::Completed | State::Failed => Ok(row),
     }
-    if expected.is_some_and(|expected| expected != before.tag()) {
-        return refuse(Refusal::Changed(id));
-    }
-    let corrections = patch.over(before.corrections.as_deref());
-    if corrections == before.corrections {
-        return Ok((before, Vec::new()));
-    }
-    let mut row = before.clone();
-    row.corrections = corrections;
-    let (after, summary) = settle_again(tx, state, &row)?;
-    let changed = changed(&before, &after);
+}
+
+/// Makes `row`, with other corrections or another acceptance than `before`, what is stored, and tells of it.
+pub(crate) fn replace(
+    tx: &mut Tx<'_>,
+    state: &ServiceState,
+    before: &FileRow,
+    row: &FileRow,
+) -> Result<FileRow, DbError> {
+    let (after, summary) = settle_again(tx, state, row)?;
     let extra = Extra {
         summary,
-        changed: Some(changed.clone()),
+        changed: Some(changed(before, &after)),
         reason: Some(ReExtractReason::Corrected),
         hard_delete: None,
     };
     let events = &state.events;
     events.publish(tx, FileEventKind::ReExtracted, &after, extra)?;
-    Ok((after, changed))
+    Ok(after)
 }
 
-/// The row as its corrections make it, and the extraction's summary where there is one.
-fn settle_again(
+/// The row as its corrections and its acceptance make it, and the extraction's summary where there is one.
+pub(crate) fn settle_again(
     tx: &mut Tx<'_>,
     state: &ServiceState,
     row: &FileRow,
@@ -157,14 +166,18 @@ fn settle_again(
                 &Hints::default(),
                 &state.rules.now(),
             );
+            let mut needs_review = settled.needs_review;
+            if let Some(acceptance) = Acceptance::of(row) {
+                acceptance.leave_open(&mut needs_review);
+            }
             let known = Known {
                 facts: &settled.facts,
                 confidence_score: settled.confidence_score,
-                needs_review: &settled.needs_review,
+                needs_review: &needs_review,
             };
             (completion(tx, state, row, &known)?, None)
         }
     };
-    let after = store::correct(tx, row.id, &done, row.corrections.as_deref(), now_ms)?;
+    let after = store::correct(tx, row, &done, now_ms)?;
     Ok((after, summary))
 }

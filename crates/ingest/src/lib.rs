@@ -2,6 +2,7 @@
 //! answer means that the file is on disk and in the database; everything after it is owed and will be done.
 
 mod accept;
+mod acceptance;
 mod api;
 mod archive;
 pub mod backup;

@@ -193,6 +193,11 @@ impl Problem {
         &self.detail
     }
 
+    /// The fields that cannot be used, when it is about fields.
+    pub fn errors(&self) -> &[FieldError] {
+        &self.errors
+    }
+
     fn body(&self) -> Body<'_> {
         Body {
             r#type: format!("urn:draftwire:problem:{}", self.code.as_str()),

@@ -2,11 +2,13 @@
 
 use contract::format_ms;
 use extract::Extraction;
+use extract::facts::Review;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::extracted::extracted;
+use crate::acceptance::Acceptance;
 use crate::events::file_path;
 use crate::storage::hex;
 use crate::store::{FileRow, State};
@@ -38,6 +40,7 @@ pub(crate) struct Record {
     archive: Option<Archive>,
     needs_review: Option<Box<RawValue>>,
     corrections: Option<Box<RawValue>>,
+    accepted: Option<Accepted>,
     error_code: Option<String>,
     error_message: Option<String>,
     retry_count: i64,
@@ -45,6 +48,24 @@ pub(crate) struct Record {
     created_at: String,
     updated_at: String,
     processed_at: Option<String>,
+}
+
+/// Who said that a file is right, and which reasons to look were seen by it.
+#[derive(Debug, Serialize)]
+struct Accepted {
+    at: String,
+    by: Option<String>,
+    reasons: Vec<Review>,
+}
+
+impl From<Acceptance> for Accepted {
+    fn from(acceptance: Acceptance) -> Self {
+        Self {
+            at: format_ms(acceptance.at_ms),
+            by: acceptance.by,
+            reasons: acceptance.reasons,
+        }
+    }
 }
 
 /// The archive that a file came in, and its path in there.
@@ -90,6 +111,7 @@ impl From<&FileRow> for Record {
             archive: archive(row),
             needs_review: json(&row.needs_review),
             corrections: json(&row.corrections),
+            accepted: Acceptance::of(row).map(Accepted::from),
             error_code: row.error_code.clone(),
             error_message: row.error_message.clone(),
             retry_count: row.tries,

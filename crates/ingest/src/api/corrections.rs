@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use access::Caller;
+use access::{Caller, Keys};
 use actix_web::http::header::{ETAG, IF_MATCH};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
@@ -11,10 +11,11 @@ use service::{Json, Problem};
 
 use super::answer::Record;
 use super::ingest::refused_fact;
-use crate::accept::accept;
+use crate::accept::{Seen, accept, withdraw};
 use crate::correct::{Patch, correct};
 use crate::restore;
 use crate::service_state::ServiceState;
+use crate::store::FileRow;
 
 /// `PATCH /files/{id}`: a JSON object of facts; null leaves a fact to what is read in the file. With `If-Match` only while
 /// the record is as the caller saw it.
@@ -41,17 +42,42 @@ pub(crate) async fn patch(
         })))
 }
 
-/// `POST /files/{id}/accept`: nobody needs to look any more. With `If-Match` only while the record is as the caller saw it.
+/// `POST /files/{id}/accept`: nobody needs to look for these reasons again. With `If-Match` only while the record is as the
+/// caller saw it.
 pub(crate) async fn accepted(
+    request: HttpRequest,
+    state: Data<Arc<ServiceState>>,
+    keys: Data<Keys>,
+    caller: Caller,
+    id: Path<i64>,
+) -> Result<HttpResponse, Problem> {
+    let seen = seen(&request, &caller, *id);
+    Ok(as_it_is(&accept(&state, &keys, &caller, seen).await?))
+}
+
+/// `DELETE /files/{id}/accept`: it is to be looked at again, for all that is doubtful in it.
+pub(crate) async fn withdrawn(
     request: HttpRequest,
     state: Data<Arc<ServiceState>>,
     caller: Caller,
     id: Path<i64>,
 ) -> Result<HttpResponse, Problem> {
-    let row = accept(&state, caller.tenant_id, *id, expected(&request)).await?;
-    Ok(HttpResponse::Ok()
+    let seen = seen(&request, &caller, *id);
+    Ok(as_it_is(&withdraw(&state, seen).await?))
+}
+
+fn seen(request: &HttpRequest, caller: &Caller, id: i64) -> Seen {
+    Seen {
+        tenant_id: caller.tenant_id,
+        id,
+        tag: expected(request),
+    }
+}
+
+fn as_it_is(row: &FileRow) -> HttpResponse {
+    HttpResponse::Ok()
         .insert_header((ETAG, row.tag()))
-        .json(json!({"success": true, "file_id": row.id, "file": Record::from(&row)})))
+        .json(json!({"success": true, "file_id": row.id, "file": Record::from(row)}))
 }
 
 /// The tag that the caller insists on (RFC 9110, section 13.1.1); a star is any.

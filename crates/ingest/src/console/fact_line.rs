@@ -2,8 +2,9 @@
 
 use extract::Extraction;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use crate::acceptance::{Acceptance, facts};
 use crate::store::FileRow;
 
 /// Names of facts that people may correct, as forms and pages call them.
@@ -51,11 +52,8 @@ struct Read {
 /// All facts of a file: those that can be corrected first.
 pub(super) fn fact_lines(row: &FileRow, found: Option<&Extraction>) -> Vec<FactLine> {
     let read = found.and_then(|found| serde_json::to_value(&found.facts).ok());
-    let corrections: Map<String, Value> = row
-        .corrections
-        .as_deref()
-        .and_then(|text| serde_json::from_str(text).ok())
-        .unwrap_or_default();
+    let corrections = facts(row.corrections.as_deref());
+    let acceptance = Acceptance::of(row);
     let line = |name: &'static str, label: &'static str, example: &'static str| {
         let read = read.as_ref().and_then(|read| read.get(name));
         let read: Option<Read> = read.and_then(|read| serde_json::from_value(read.clone()).ok());
@@ -65,7 +63,10 @@ pub(super) fn fact_lines(row: &FileRow, found: Option<&Extraction>) -> Vec<FactL
             label,
             example,
             value: value.unwrap_or_default(),
-            source: read.as_ref().map_or("", |read| words(&read.source)),
+            source: match &acceptance {
+                Some(acceptance) if acceptance.confirms(name, &corrections) => "accepted as read",
+                _ => read.as_ref().map_or("", |read| words(&read.source)),
+            },
             evidence: read
                 .as_ref()
                 .map_or_else(String::new, |read| read.evidence.clone()),

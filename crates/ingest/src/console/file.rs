@@ -12,6 +12,7 @@ use console::{Frame, Time, Visit};
 use db::{Conn, DbError};
 use delivery::{Delivery, DeliveryFilter, EventFilter, Page};
 use drawing::{HoleGroup, LayerMeasure, Severity};
+use extract::facts::Review;
 use extract::{Extraction, PartLine};
 use service::Problem;
 
@@ -21,6 +22,7 @@ use super::file_line::FileLine;
 use super::files::AT;
 use super::trouble::framed;
 use super::version_line::{VersionLine, version_lines};
+use crate::acceptance::Acceptance;
 use crate::api::files::{extraction, find};
 use crate::service_state::ServiceState;
 use crate::storage::hex;
@@ -48,6 +50,7 @@ pub(super) struct FilePage {
     processed: Option<Time>,
     duplicate_of: Option<i64>,
     confidence: String,
+    accepted: Option<Accepted>,
     facts: Vec<FactLine>,
     measures: Vec<(&'static str, String)>,
     layers: Vec<LayerMeasure>,
@@ -58,6 +61,23 @@ pub(super) struct FilePage {
     events: Vec<EventLine>,
     raw: Option<String>,
     has_extraction: bool,
+}
+
+/// What a person accepted.
+struct Accepted {
+    at: Time,
+    by: Option<String>,
+    reasons: Vec<Review>,
+}
+
+impl From<Acceptance> for Accepted {
+    fn from(acceptance: Acceptance) -> Self {
+        Self {
+            at: Time(acceptance.at_ms),
+            by: acceptance.by,
+            reasons: acceptance.reasons,
+        }
+    }
 }
 
 /// A finding or a diagnostic.
@@ -109,6 +129,7 @@ fn page(
         processed: row.processed_at_ms.map(Time),
         duplicate_of: row.duplicate_of,
         confidence: console::percent(row.confidence_score),
+        accepted: Acceptance::of(row).map(Accepted::from),
         facts: fact_lines(row, found),
         measures: found.map_or_else(Vec::new, measures),
         layers: drawing.map_or_else(Vec::new, |drawing| drawing.measures.layers.clone()),

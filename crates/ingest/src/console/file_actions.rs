@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use access::Keys;
 use actix_web::web::{Data, Path};
 use console::{Answer, Visit};
 use serde::Deserialize;
@@ -10,7 +11,7 @@ use service::{Form, Problem};
 
 use super::fact_line::of_row;
 use super::files::AT;
-use crate::accept::accept;
+use crate::accept::{Seen, accept, withdraw};
 use crate::api::files::find;
 use crate::api::ingest::refused_fact;
 use crate::correct::{Patch, correct};
@@ -54,6 +55,7 @@ impl FactsForm {
 /// `POST /console/files/{id}`: the fields that were changed; an emptied one is left to what is read in the file.
 pub(super) async fn edit(
     state: State,
+    keys: Data<Keys>,
     visit: Visit,
     id: Path<i64>,
     Form(form): Form<FactsForm>,
@@ -91,8 +93,30 @@ pub(super) async fn edit(
     if form.accept.is_none() {
         return visit.done(next, said);
     }
-    accept(&state, tenant_id, id, Some(tag)).await?;
-    visit.done(next, format!("{} is accepted", row.clean_name))
+    let seen = Seen {
+        tenant_id,
+        id,
+        tag: Some(tag),
+    };
+    accept(&state, &keys, &visit.caller, seen).await?;
+    let undo = format!("{page}/look-again");
+    visit.undoable(next, format!("{} is accepted", row.clean_name), undo)
+}
+
+/// `POST /console/files/{id}/look-again`: what was accepted is to be looked at again.
+pub(super) async fn look_again(
+    state: State,
+    visit: Visit,
+    id: Path<i64>,
+) -> Result<Answer, Problem> {
+    let seen = Seen {
+        tenant_id: visit.caller.tenant_id,
+        id: *id,
+        tag: None,
+    };
+    let row = withdraw(&state, seen).await?;
+    let said = format!("{} is no longer accepted", row.clean_name);
+    visit.done(&format!("{AT}/{id}"), said)
 }
 
 /// `POST /console/files/{id}/delete`: softly, so that it can be undone.

@@ -13,10 +13,12 @@ mod files;
 mod live;
 mod overview;
 mod pager;
+mod refusal;
 mod replays;
 mod said;
 mod settings;
 mod subscription_actions;
+mod subscription_form;
 mod subscriptions;
 mod trouble;
 mod upload;
@@ -103,6 +105,7 @@ const DOORS: &[Door] = {
         does("/console/files/{id}", Upload, || post().to(file_actions::edit)),
         does("/console/files/{id}/delete", Upload, || post().to(file_actions::delete)),
         does("/console/files/{id}/restore", Upload, || post().to(file_actions::undelete)),
+        does("/console/files/{id}/look-again", Upload, || post().to(file_actions::look_again)),
         does("/console/files/{id}/re-extract", Upload, || post().to(file_actions::again)),
         shows("/console/files/{id}/content", || get().to(api::files::content)),
         shows("/console/files/{id}/preview.svg", || get().to(previews::svg)),
@@ -114,6 +117,8 @@ const DOORS: &[Door] = {
         shows("/console/subscriptions/new", || get().to(subscription_actions::form)),
         does("/console/subscriptions/new", Manage, || post().to(subscription_actions::create)),
         shows("/console/subscriptions/{id}", || get().to(subscriptions::show)),
+        shows("/console/subscriptions/{id}/edit", || get().to(subscription_actions::edit)),
+        does("/console/subscriptions/{id}/edit", Manage, || post().to(subscription_actions::change)),
         does("/console/subscriptions/{id}/test", Manage, || post().to(subscription_actions::test)),
         does("/console/subscriptions/{id}/rotate", Manage, || post().to(subscription_actions::rotate)),
         does("/console/subscriptions/{id}/enable", Manage, || post().to(subscription_actions::enable)),

@@ -1,36 +1,46 @@
-//! What people do to a subscription: make, test, give new keys, pause, delete. Each calls the JSON API's own handler. A
+//! What people do to a subscription: make, change, test, give new keys, pause, delete. Each calls the JSON API's own handler. A
 //! secret is shown on the one page after it was made.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
+use actix_web::{Either, HttpRequest};
 use askama::Template;
 use askama_web::WebTemplate;
 use console::{Answer, Frame, Visit};
 use contract::Profile;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
-use service::{Form, Json, Problem};
+use serde_json::json;
+use service::{Code, Form, Json, Problem};
 
+use super::refusal::Refusal;
 use super::said::said;
+use super::subscription_form::{SubscriptionForm, presets};
 use super::subscriptions::AT;
 use super::trouble::framed;
+use crate::api::webhooks::shared::find_subscription;
 use crate::api::webhooks::{catalogue, subscriptions};
 use crate::service_state::ServiceState;
 
 type State = Data<Arc<ServiceState>>;
 
 #[derive(Template, WebTemplate)]
-#[template(path = "subscription_new.html")]
-pub(super) struct NewPage {
+#[template(path = "subscription_form.html")]
+pub(super) struct FormPage {
     frame: Frame,
+    /// Where the form goes, and where to without it.
+    action: String,
+    back: String,
+    is_new: bool,
     profiles: Vec<&'static str>,
     types: Vec<TypeLine>,
+    presets: Vec<(&'static str, String)>,
     schedule: String,
     timeout_seconds: u32,
-    refusal: Option<String>,
+    in_flight_max: usize,
+    refusal: Refusal,
     form: SubscriptionForm,
 }
 
@@ -46,84 +56,51 @@ struct Types {
     items: Vec<TypeLine>,
 }
 
-/// A subscription as its form holds it.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct SubscriptionForm {
-    url: String,
-    /// Apart by commas or blanks.
-    events: String,
-    description: String,
-    filter: String,
-    profile: String,
-    signing: String,
-    secret: String,
-    timeout_seconds: String,
-    schedule: String,
-    rate_limit_per_second: String,
-    ordering: String,
-}
-
-impl SubscriptionForm {
-    /// As the API takes it; what is empty is not said.
-    fn body(&self) -> Result<Value, Problem> {
-        let mut body = Map::new();
-        for (name, text) in [
-            ("url", &self.url),
-            ("description", &self.description),
-            ("filter", &self.filter),
-            ("profile", &self.profile),
-            ("signing", &self.signing),
-            ("secret", &self.secret),
-            ("ordering", &self.ordering),
-        ] {
-            if !text.trim().is_empty() {
-                body.insert(name.to_owned(), json!(text.trim()));
-            }
-        }
-        let words = self.events.split([',', ' ', '\n', '\r', '\t']);
-        let events: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
-        body.insert("events".to_owned(), json!(events));
-        for (name, text) in [
-            ("timeout_seconds", &self.timeout_seconds),
-            ("rate_limit_per_second", &self.rate_limit_per_second),
-        ] {
-            if !text.trim().is_empty() {
-                let number: Value = serde_json::from_str(text.trim())
-                    .map_err(|_no_number| Problem::invalid_field(name, "give a number"))?;
-                body.insert(name.to_owned(), number);
-            }
-        }
-        if !self.schedule.trim().is_empty() {
-            let retry = json!({ "schedule": self.schedule.trim() });
-            body.insert("retry".to_owned(), retry);
-        }
-        Ok(Value::Object(body))
-    }
-}
-
 /// `GET /console/subscriptions/new`.
-pub(super) async fn form(state: State, visit: Visit) -> Result<NewPage, Problem> {
-    let form = SubscriptionForm {
-        events: "file.*".to_owned(),
-        ..SubscriptionForm::default()
-    };
-    new_page(&state, &visit, form, None).await
+pub(super) async fn form(state: State, visit: Visit) -> Result<FormPage, Problem> {
+    let form = SubscriptionForm::empty();
+    form_page(&state, &visit, None, form, Refusal::default()).await
 }
 
-async fn new_page(
+/// `GET /console/subscriptions/{id}/edit`.
+pub(super) async fn edit(
+    state: State,
+    visit: Visit,
+    id: Path<String>,
+) -> Result<FormPage, Problem> {
+    let one = find_subscription(&state, &visit.caller, &id).await?;
+    let form = SubscriptionForm::from(&one);
+    form_page(&state, &visit, Some(&id), form, Refusal::default()).await
+}
+
+/// The form of the subscription `id`, or of one to be made.
+async fn form_page(
     state: &State,
     visit: &Visit,
+    id: Option<&str>,
     form: SubscriptionForm,
-    refusal: Option<String>,
-) -> Result<NewPage, Problem> {
+    refusal: Refusal,
+) -> Result<FormPage, Problem> {
     let types: Types = said(catalogue::list(state.clone(), visit.caller.clone()).await?).await?;
-    Ok(NewPage {
-        frame: framed(state, visit, "New subscription", AT).await?,
+    let (title, action, back) = match id {
+        None => ("New subscription", format!("{AT}/new"), AT.to_owned()),
+        Some(id) => (
+            "Change a subscription",
+            format!("{AT}/{id}/edit"),
+            format!("{AT}/{id}"),
+        ),
+    };
+    Ok(FormPage {
+        frame: framed(state, visit, title, AT).await?,
+        action,
+        back,
+        is_new: id.is_none(),
         profiles: Profile::ALL.iter().map(|profile| profile.name()).collect(),
         types: types.items,
+        presets: presets(),
         schedule: state.delivery.retry_schedule.clone(),
         timeout_seconds: state.delivery.attempt_timeout_seconds,
+        in_flight_max: state.delivery.attempts_in_flight_per_endpoint_max,
         refusal,
         form,
     })
@@ -142,28 +119,23 @@ impl Made {
     }
 }
 
-/// `POST /console/subscriptions/new`: the form comes back with the refusal when there is one.
+/// What a form is answered with: where it leads, or the form again with what was refused.
+type FormAnswer = Either<Answer, (FormPage, StatusCode)>;
+
+/// `POST /console/subscriptions/new`.
 pub(super) async fn create(
     state: State,
     visit: Visit,
     Form(form): Form<SubscriptionForm>,
-) -> Result<actix_web::Either<Answer, (NewPage, actix_web::http::StatusCode)>, Problem> {
-    let made = match try_create(&state, &visit, &form).await {
-        Ok(made) => made,
-        Err(problem) if problem.code().status().is_client_error() => {
-            let refusal = Some(problem.detail().to_owned());
-            let page = new_page(&state, &visit, form, refusal).await?;
-            return Ok(actix_web::Either::Right((page, problem.code().status())));
+) -> Result<FormAnswer, Problem> {
+    match try_create(&state, &visit, &form).await {
+        Ok(made) => {
+            let page = format!("{AT}/{}", made.id);
+            let text = "The subscription is made. Its secret is shown this once";
+            Ok(Either::Left(visit.revealed(&page, text, made.shown())?))
         }
-        Err(problem) => return Err(problem),
-    };
-    let page = format!("{AT}/{}", made.id);
-    let text = "The subscription is made. Its secret is shown this once";
-    Ok(actix_web::Either::Left(visit.revealed(
-        &page,
-        text,
-        made.shown(),
-    )?))
+        Err(problem) => refused(&state, &visit, None, form, problem).await,
+    }
 }
 
 async fn try_create(
@@ -171,10 +143,55 @@ async fn try_create(
     visit: &Visit,
     form: &SubscriptionForm,
 ) -> Result<Made, Problem> {
-    let input = serde_json::from_value(form.body()?);
-    let input = input.map_err(|cause| Problem::invalid_field("body", cause.to_string()))?;
-    let caller = visit.caller.clone();
-    said(subscriptions::create(state.clone(), caller, Json(input)).await?).await
+    let input = Json(form.input()?);
+    said(subscriptions::create(state.clone(), visit.caller.clone(), input).await?).await
+}
+
+/// `POST /console/subscriptions/{id}/edit`: only while it is as the form showed it.
+pub(super) async fn change(
+    state: State,
+    visit: Visit,
+    id: Path<String>,
+    Form(mut form): Form<SubscriptionForm>,
+) -> Result<FormAnswer, Problem> {
+    let changed = match form.input() {
+        Ok(input) => {
+            let (version, caller) = (form.version(), visit.caller.clone());
+            subscriptions::changed(state.clone(), caller, &id, version, input).await
+        }
+        Err(problem) => Err(problem),
+    };
+    match changed {
+        Ok(_record) => {
+            let page = format!("{AT}/{id}");
+            Ok(Either::Left(
+                visit.done(&page, "The subscription is changed")?,
+            ))
+        }
+        Err(problem) => {
+            if problem.code() == Code::PreconditionFailed {
+                let stored = find_subscription(&state, &visit.caller, &id).await?;
+                form.seen(&stored);
+            }
+            refused(&state, &visit, Some(&id), form, problem).await
+        }
+    }
+}
+
+/// The form again with what was typed and what is wrong with it; what is no fault of the form's stays a problem.
+async fn refused(
+    state: &State,
+    visit: &Visit,
+    id: Option<&str>,
+    form: SubscriptionForm,
+    problem: Problem,
+) -> Result<FormAnswer, Problem> {
+    let status = problem.code().status();
+    if !status.is_client_error() || status == StatusCode::NOT_FOUND {
+        return Err(problem);
+    }
+    let page = form_page(state, visit, id, form, Refusal::of(&problem)).await?;
+    Ok(Either::Right((page, status)))
 }
 
 /// `POST /console/subscriptions/{id}/rotate`: the old secret signs beside the new one for a day.

@@ -9,14 +9,15 @@ use askama_web::WebTemplate;
 use console::{Asked, Frame, Markup, Spark, Time, Visit, percent, sparkline};
 use db::{Conn, DbError};
 use delivery::{
-    DeliveryFilter, DeliveryStats, EndpointTotals, EndpointTrouble, HourTally, Page, ShownKey,
-    Subscription, SubscriptionState,
+    DeliveryFilter, DeliverySettings, DeliveryStats, EndpointTotals, EndpointTrouble, HourTally,
+    Ordering, Page, Retry, RetrySchedule, ShownKey, Subscription, SubscriptionState,
 };
 use serde::Deserialize;
 use service::Problem;
 
 use super::delivery_line::DeliveryLine;
 use super::pager::{Pager, page_at};
+use super::subscription_form::in_words;
 use super::trouble::framed;
 use crate::api::webhooks::shared::find_subscription;
 use crate::service_state::ServiceState;
@@ -202,34 +203,57 @@ pub(super) async fn show(
 /// What its owner asked for, and what holds where nothing was said.
 fn settings(one: &Subscription, state: &ServiceState) -> Vec<(&'static str, String)> {
     let (fields, usual) = (&one.fields, &state.delivery);
-    let retries = match (&fields.retry, fields.retry.max_retries) {
-        (retry, _) if !retry.enabled => "none".to_owned(),
-        (retry, max) => {
-            let schedule = retry.schedule.as_deref().unwrap_or(&usual.retry_schedule);
-            max.map_or_else(
-                || schedule.to_owned(),
-                |max| format!("{schedule}, at most {max}"),
-            )
-        }
-    };
     let timeout = fields
         .timeout_seconds
         .unwrap_or(usual.attempt_timeout_seconds);
-    let mut lines = vec![
-        ("Events", fields.events.join(", ")),
-        ("Form", fields.profile.name().to_owned()),
-        ("Time for one attempt", format!("{timeout} s")),
-        ("Retries", retries),
+    let order = match fields.ordering {
+        Ordering::None => "as fast as possible",
+        Ordering::Subject => "in order, one at a time for each subject",
+    };
+    let names: Vec<&str> = fields.headers.keys().map(String::as_str).collect();
+    let lines = [
+        ("Events", Some(fields.events.join(", "))),
+        ("Filter", fields.filter.clone()),
+        ("Form", Some(fields.profile.name().to_owned())),
+        ("Order", Some(order.to_owned())),
+        ("Extra headers", Some(names.join(", "))),
+        ("Time for one attempt", Some(format!("{timeout} s"))),
+        ("Tries again", Some(retries(&fields.retry, usual))),
+        (
+            "At most",
+            fields
+                .rate_limit_per_second
+                .map(|rate| format!("{rate} attempts/s")),
+        ),
+        (
+            "At once",
+            fields
+                .max_in_flight
+                .map(|count| format!("at most {count} attempts")),
+        ),
     ];
-    if let Some(filter) = &fields.filter {
-        lines.insert(1, ("Filter", filter.clone()));
+    let told = lines.into_iter().filter_map(|(label, value)| {
+        let value = value.filter(|value| !value.is_empty())?;
+        Some((label, value))
+    });
+    told.collect()
+}
+
+/// When it is tried again, and whether after a refusal too.
+fn retries(retry: &Retry, usual: &DeliverySettings) -> String {
+    if !retry.enabled {
+        return "never".to_owned();
     }
-    if !fields.headers.is_empty() {
-        let names: Vec<&str> = fields.headers.keys().map(String::as_str).collect();
-        lines.push(("Extra headers", names.join(", ")));
-    }
-    if let Some(rate) = fields.rate_limit_per_second {
-        lines.push(("At most", format!("{rate} attempts/s")));
-    }
-    lines
+    let name = retry.schedule.as_deref().unwrap_or(&usual.retry_schedule);
+    let waits = RetrySchedule::parse(name).map_or_else(|_| name.to_owned(), |s| in_words(&s));
+    let most = retry.max_retries;
+    let most = most.map_or_else(String::new, |most| format!(", at most {most} times"));
+    let refused = retry
+        .client_errors
+        .unwrap_or_else(|| RetrySchedule::preset_retries_client_errors(name));
+    let refused = match refused {
+        true => "",
+        false => "; not when the receiver refuses (status 4xx)",
+    };
+    format!("after {waits}{most}{refused}")
 }

@@ -40,26 +40,30 @@ pub(super) async fn framed(
     let disabled = i64::try_from(disabled.count()).unwrap_or(i64::MAX);
     let notices = [
         (
+            true,
             files.failed,
             "file failed",
             "files failed",
             "/console/files?status=failed",
         ),
         (
+            false,
             files.to_check,
             "file needs a look",
             "files need a look",
             "/console/check",
         ),
         (
+            true,
             disabled,
             "endpoint disabled",
             "endpoints disabled",
             "/console/subscriptions",
         ),
     ];
-    let notices = notices.into_iter().filter(|(count, ..)| *count > 0);
-    let notices = notices.map(|(count, one, many, href)| Notice {
+    let notices = notices.into_iter().filter(|(_, count, ..)| *count > 0);
+    let notices = notices.map(|(is_bad, count, one, many, href)| Notice {
+        is_bad,
         text: format!("{count} {}", if count == 1 { one } else { many }),
         href: href.to_owned(),
     });

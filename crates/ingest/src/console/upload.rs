@@ -9,12 +9,15 @@ use actix_web::web::Data;
 use askama::Template;
 use askama_web::WebTemplate;
 use console::{Frame, Visit};
+use db::{Conn, DbError};
 use extract::Kind;
+use extract::facts::Review;
 use futures_util::TryStreamExt;
 use serde::Deserialize;
 use serde_json::Value;
 use service::{Code, Problem};
 
+use super::file_line::FileLine;
 use super::trouble::framed;
 use crate::api::ingest::received;
 use crate::service_state::ServiceState;
@@ -54,6 +57,9 @@ struct Uploaded {
     warnings: Vec<String>,
     #[serde(default)]
     error: Value,
+    /// Why a person should look; from the record.
+    #[serde(skip)]
+    reviews: Vec<Review>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -79,6 +85,7 @@ impl Uploaded {
             _ if !self.success => ("refused", "bad"),
             Some("processing") => ("being read", "info"),
             Some("failed") => ("failed", "bad"),
+            _ if !self.reviews.is_empty() => ("to check", "warn"),
             _ => ("ready", "good"),
         }
     }
@@ -100,7 +107,24 @@ pub(super) async fn take(
     let (_, results) = received(&state, visit.caller.tenant_id, body, wait).await?;
     let results = results.into_iter().map(serde_json::from_value);
     let results: Result<Vec<Uploaded>, _> = results.collect();
-    page(&state, &visit, results.map_err(Problem::internal)?).await
+    let mut results = results.map_err(Problem::internal)?;
+    let (tenant_id, ids) = (
+        visit.caller.tenant_id,
+        results.iter().map(|one| one.ingest_id),
+    );
+    let ids: Vec<i64> = ids.flatten().collect();
+    let read = move |conn: &mut Conn| {
+        let rows = ids.iter().map(|id| store::get(conn, tenant_id, *id));
+        rows.collect::<Result<Vec<_>, DbError>>()
+    };
+    let rows = state.database.reads().run(read).await.map_err(of_read)?;
+    for line in rows.iter().flatten().map(FileLine::from) {
+        let same = |one: &&mut Uploaded| one.ingest_id == Some(line.id);
+        for one in results.iter_mut().filter(same) {
+            one.reviews.clone_from(&line.reviews);
+        }
+    }
+    page(&state, &visit, results).await
 }
 
 async fn token(body: &mut Multipart) -> Result<String, Problem> {
@@ -126,7 +150,7 @@ async fn token(body: &mut Multipart) -> Result<String, Problem> {
 
 async fn page(state: &State, visit: &Visit, results: Vec<Uploaded>) -> Result<UploadPage, Problem> {
     let tenant_id = visit.caller.tenant_id;
-    let read = move |conn: &mut db::Conn| store::known_codes(conn, tenant_id);
+    let read = move |conn: &mut Conn| store::known_codes(conn, tenant_id);
     let (clients, projects) = state.database.reads().run(read).await.map_err(of_read)?;
     Ok(UploadPage {
         frame: framed(state, visit, "Upload", AT).await?,

@@ -6,7 +6,7 @@ use contract::{FileEventKind, ReExtractReason};
 use db::{DbError, Lane, Tx, TxError, WriteError};
 use extract::Extraction;
 
-use crate::completion::{Known, changed, completion, corrected, corrections_of};
+use crate::completion::{Known, changed, completion, overlaid};
 use crate::events::Extra;
 use crate::service_state::{ServiceState, file_key};
 use crate::store::{self, FileRow, Task};
@@ -78,9 +78,9 @@ fn record_extraction(
     let json = |cause: serde_json::Error| DbError::defect(cause.to_string());
     // What was read is kept as it was read: a correction can be withdrawn.
     let text = serde_json::to_string(extraction).map_err(json)?;
-    let extraction = match corrections_of(before, &state.rules.now()) {
-        Some(corrections) => &corrected(extraction.clone(), &corrections, &state.rules.now()),
-        None => extraction,
+    let extraction = match before.corrections.is_some() || before.accepted.is_some() {
+        true => &overlaid(extraction.clone(), before, &state.rules.now()),
+        false => extraction,
     };
     let done = completion(tx, state, before, &Known::from(extraction))?;
     let now_ms = state.clock.now_ms();

@@ -113,6 +113,9 @@ pub(crate) struct FileRow {
     /// What was corrected by hand, as canonical JSON.
     #[diesel(sql_type = Nullable<Text>)]
     pub(crate) corrections: Option<String>,
+    /// What was accepted by hand: [`crate::acceptance::Acceptance`] as JSON.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub(crate) accepted: Option<String>,
     #[diesel(sql_type = BigInt)]
     pub(crate) created_at_ms: i64,
     #[diesel(sql_type = BigInt)]
@@ -125,7 +128,7 @@ pub(super) const COLUMNS: &str = "id, tenant_id, clean_name, stored_name, kind, 
      mime_type, mode, size_bytes, sha256, generation, duplicate_of, state, hard_deleted, \
      caller_facts, client_code, project_code, part_name, material, thickness_mm, quantity, \
      confidence_score, needs_review, base_name, version, error_code, error_message, error_stage, \
-     claim, tries, task, archive_name, archive_path, corrections, created_at_ms, updated_at_ms, processed_at_ms";
+     claim, tries, task, archive_name, archive_path, corrections, accepted, created_at_ms, updated_at_ms, processed_at_ms";
 
 impl FileRow {
     pub(crate) fn state(&self) -> State {

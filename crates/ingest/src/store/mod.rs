@@ -18,6 +18,5 @@ pub(crate) use files::{
 };
 pub(crate) use list::{Filter, Order, Page, list, versions};
 pub(crate) use work::{
-    Completion, accept, begin, claim_waiting, complete, correct, fail, give_back, owned, release,
-    restart,
+    Completion, begin, claim_waiting, complete, correct, fail, give_back, owned, release, restart,
 };

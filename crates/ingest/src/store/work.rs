@@ -98,20 +98,19 @@ pub(crate) fn complete(
     )
 }
 
-/// Writes what corrections made of a file; where it stands stays.
+/// Writes the corrections and the acceptance of `row` and what they made of it; where it stands stays.
 pub(crate) fn correct(
     tx: &mut Tx<'_>,
-    id: i64,
+    row: &FileRow,
     done: &Completion,
-    corrections: Option<&str>,
     now_ms: i64,
 ) -> Result<FileRow, DbError> {
     let known = &done.known;
     let statement = sql(format!(
         "UPDATE files SET stored_name = ?, client_code = ?, project_code = ?, \
          part_name = ?, material = ?, thickness_mm = ?, quantity = ?, base_name = ?, version = ?, \
-         search = ?, confidence_score = ?, needs_review = ?, corrections = ?, claim = claim + 1, \
-         updated_at_ms = ? WHERE id = ? RETURNING {COLUMNS}"
+         search = ?, confidence_score = ?, needs_review = ?, corrections = ?, accepted = ?, \
+         claim = claim + 1, updated_at_ms = ? WHERE id = ? RETURNING {COLUMNS}"
     ))
     .bind(&known.stored_name);
     tx.conn().one(
@@ -119,20 +118,10 @@ pub(crate) fn correct(
             .bind(statement)
             .bind(done.confidence_score)
             .bind(done.needs_review.as_deref())
-            .bind(corrections)
+            .bind(row.corrections.as_deref())
+            .bind(row.accepted.as_deref())
             .bind(now_ms)
-            .bind(id),
-    )
-}
-
-/// Somebody has looked: nothing needs to be looked at until the file is read or corrected again.
-pub(crate) fn accept(tx: &mut Tx<'_>, id: i64, now_ms: i64) -> Result<FileRow, DbError> {
-    tx.conn().one(
-        sql(format!(
-            "UPDATE files SET needs_review = NULL, updated_at_ms = ? WHERE id = ? RETURNING {COLUMNS}"
-        ))
-        .bind(now_ms)
-        .bind(id),
+            .bind(row.id),
     )
 }
 

@@ -211,7 +211,7 @@ async fn a_reading_key_sees_no_buttons_and_does_nothing() {
     let page = at_work
         .upload(&form, &[("a-MS-3mm-x1.dxf", &disc(1))])
         .await;
-    page.assert_says("ready a-MS-3mm-x1.dxf dxf");
+    page.assert_says("to check a-MS-3mm-x1.dxf dxf");
     let watching = Browser::with_key(&ingest, &reader).await;
     for path in every_page(&watching).await {
         let page = watching.open(&path).await;

@@ -2,7 +2,7 @@
 //! published; replays; keys.
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use testkit::{ScriptedEndpoint, ScriptedReply, TempDb};
 
 use crate::browser::Browser;
@@ -22,7 +22,7 @@ async fn an_endpoint_is_made_tested_paused_and_deleted() {
             .send(&form, &[("url", "ftp://x"), ("events", "file.*")])
             .await;
         assert_eq!(refused.status, 422);
-        refused.assert_says("url");
+        refused.assert_says("must be http:// or https://");
         assert!(
             refused.has("input[name=url][value='ftp://x']"),
             "what was typed stays"
@@ -37,7 +37,7 @@ async fn an_endpoint_is_made_tested_paused_and_deleted() {
         assert_eq!(page.status, 200, "{}", page.text());
         let secret = page.texts("#secret").remove(0);
         assert!(secret.starts_with("whsec_"), "{secret}");
-        page.assert_says("1, 2");
+        page.assert_says("after 1 s, 2 s");
         let again = browser.open(&page.path).await;
         assert!(!again.html.contains(&secret), "shown once");
         let at = page.path.clone();
@@ -63,6 +63,143 @@ async fn an_endpoint_is_made_tested_paused_and_deleted() {
         assert!(!page.html.contains("/erp"));
         let configured = browser.open("/console/subscriptions").await;
         configured.assert_says("kept in the configuration");
+        ingest.stop().await;
+    }
+}
+
+const SUBSCRIPTIONS: &str = "/api/v1/webhooks/subscriptions";
+
+/// A subscription with something in every field, as the API answers it, and the address of its form.
+async fn erp(ingest: &TestIngest, endpoint: &ScriptedEndpoint) -> (Json, String) {
+    let wanted = json!({
+        "url": format!("{}/erp", endpoint.url()), "events": ["file.*"], "description": "ERP",
+        "headers": {"x-api-key": "hunter2"}, "retry": {"schedule": "quick"}, "metadata": {"owner": "office"},
+    });
+    let made = ingest.request(Method::POST, SUBSCRIPTIONS).json(&wanted);
+    let made = answer(made).await.1;
+    let id = made["id"].as_str().unwrap();
+    let edit = format!("/console/subscriptions/{id}/edit");
+    (made, edit)
+}
+
+#[tokio::test]
+async fn what_a_form_cannot_say_is_told_beside_its_field() {
+    let temp = TempDb::sqlite();
+    let ingest = TestIngest::start(&temp).await;
+    let endpoint = ScriptedEndpoint::start().await;
+    let (made, edit) = erp(&ingest, &endpoint).await;
+    let browser = Browser::new(&ingest);
+    let shown = browser.open(&edit).await;
+    assert!(
+        !shown.html.contains("hunter2"),
+        "values of headers are never shown"
+    );
+    assert!(shown.has("details[open]"), "what is set is not folded away");
+    let form = shown.form(&edit);
+    for (name, value) in [
+        ("url", "ftp://x"),
+        ("events", "file.*, Nope!"),
+        ("filter", "event."),
+        ("timeout_seconds", "1000"),
+        ("max_retries", "99"),
+        ("max_in_flight", "many"),
+        ("rate_limit_per_second", "0"),
+        ("schedule", "often"),
+        ("headers", "no colon"),
+        ("headers", "host: other"),
+        ("metadata", "[1]"),
+    ] {
+        let refused = browser
+            .send(&form, &[(name, value), ("description", "kept")])
+            .await;
+        assert_eq!(refused.status, 422, "{name}");
+        let told = refused.texts(&format!("#wrong-{name}"));
+        assert!(
+            told.len() == 1 && !told[0].is_empty(),
+            "{name}: {}",
+            refused.text()
+        );
+        let kept = refused.form(&edit).fields;
+        for (name, value) in [(name, value), ("description", "kept")] {
+            let field = kept.iter().find(|field| field.0 == name).unwrap();
+            assert_eq!(field.1, value, "what was typed stays");
+        }
+    }
+    let id = made["id"].as_str().unwrap();
+    let stored = ingest.ok(&format!("{SUBSCRIPTIONS}/{id}")).await;
+    assert_eq!(
+        stored["version"], made["version"],
+        "a refusal changes nothing"
+    );
+    ingest.stop().await;
+}
+
+#[tokio::test]
+async fn an_endpoint_is_changed_in_its_form() {
+    for temp in TempDb::both() {
+        let ingest = TestIngest::start(&temp).await;
+        let endpoint = ScriptedEndpoint::start().await;
+        let (made, edit) = erp(&ingest, &endpoint).await;
+        let api = format!("{SUBSCRIPTIONS}/{}", made["id"].as_str().unwrap());
+        let browser = Browser::new(&ingest);
+        let page = edit.trim_end_matches("/edit");
+        assert!(browser.open(page).await.links().contains(&edit));
+        let form = browser.open(&edit).await.form(&edit);
+        let unchanged = browser.send(&form, &[]).await;
+        unchanged.assert_says("The subscription is changed");
+        let stored = ingest.ok(&api).await;
+        for field in [
+            "url",
+            "events",
+            "description",
+            "headers",
+            "retry",
+            "metadata",
+            "profile",
+            "signing",
+        ] {
+            assert_eq!(stored[field], made[field], "{field}");
+        }
+        let form = browser.open(&edit).await.form(&edit);
+        let filled = [
+            ("description", "ERP, new"),
+            ("timeout_seconds", "7"),
+            ("schedule", "5, 3600"),
+            ("headers", "X-Api-Key: ***\nx-shop: 7"),
+            ("ordering", "subject"),
+            ("metadata", ""),
+            ("client_errors", "no"),
+        ];
+        let changed = browser.send(&form, &filled).await;
+        changed.assert_says("after 5 s, 1 h; not when the receiver refuses");
+        changed.assert_says("in order, one at a time");
+        let stored = ingest.ok(&api).await;
+        for (field, value) in [
+            ("description", json!("ERP, new")),
+            ("timeout_seconds", json!(7)),
+            ("ordering", json!("subject")),
+            ("metadata", json!(null)),
+            ("headers", json!({"x-api-key": "***", "x-shop": "***"})),
+        ] {
+            assert_eq!(stored[field], value, "{field}");
+        }
+        assert_eq!(stored["retry"]["retry_client_errors"], false);
+
+        // The form of before would undo what was changed since.
+        let late = browser.send(&form, &[("description", "mine")]).await;
+        assert_eq!(late.status, 412);
+        late.assert_says("changed meanwhile");
+        let settled = browser.send(&late.form(&edit), &[]).await;
+        settled.assert_says("The subscription is changed");
+        assert_eq!(ingest.ok(&api).await["description"], "mine");
+
+        ingest.upload("a-MS-3mm-x1.dxf", &disc(1)).await;
+        let sent = endpoint.wait_for(1, PATIENCE).await;
+        assert_eq!(
+            sent[0].header("x-api-key"),
+            Some("hunter2"),
+            "the stored value is kept"
+        );
         ingest.stop().await;
     }
 }

@@ -7,6 +7,7 @@
     reason = "what the tests' own functions unwrap is as certain as in the tests"
 )]
 
+mod accepting;
 mod again;
 mod archives;
 mod browser;

@@ -99,6 +99,7 @@ const METADATA_KEYS: &[&str] = &[
     "version",
 ];
 const RECORD_KEYS: &[&str] = &[
+    "accepted",
     "archive",
     "client_code",
     "confidence_score",

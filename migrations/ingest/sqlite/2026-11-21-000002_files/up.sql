@@ -37,6 +37,8 @@ CREATE TABLE files (
     -- The caller's facts and later corrections, as canonical JSON.
     caller_facts TEXT NOT NULL,
     corrections TEXT,
+    -- Who said when that it is right, for which reasons to look and with which facts, as JSON.
+    accepted TEXT,
     client_code TEXT,
     project_code TEXT,
     part_name TEXT,

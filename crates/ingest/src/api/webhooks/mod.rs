@@ -11,7 +11,7 @@ pub(crate) mod reconcile;
 pub(crate) mod replays;
 pub(crate) mod shared;
 mod subscription_answer;
-mod subscription_input;
+pub(crate) mod subscription_input;
 pub(crate) mod subscriptions;
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use service::Problem;
 
 /// A header's value that stands for the one that is stored, which is never shown.
-pub(super) const MASKED: &str = "***";
+pub(crate) const MASKED: &str = "***";
 
 /// What a body says of a field: nothing, that it be as if never set, or its value.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -193,12 +193,12 @@ impl SubscriptionInput {
     }
 }
 
-pub(super) const SIGNING: [(&str, Signing); 3] = [
+pub(crate) const SIGNING: [(&str, Signing); 3] = [
     ("hmac", Signing::Hmac),
     ("ed25519", Signing::Ed25519),
     ("both", Signing::Both),
 ];
-pub(super) const ORDERING: [(&str, Ordering); 2] =
+pub(crate) const ORDERING: [(&str, Ordering); 2] =
     [("none", Ordering::None), ("subject", Ordering::Subject)];
 
 fn word_of<T: Copy, const N: usize>(
@@ -213,7 +213,7 @@ fn word_of<T: Copy, const N: usize>(
 }
 
 /// The word of a value.
-pub(super) fn name_of<T: PartialEq, const N: usize>(
+pub(crate) fn name_of<T: PartialEq, const N: usize>(
     words: [(&'static str, T); N],
     value: &T,
 ) -> &'static str {

@@ -104,14 +104,24 @@ pub(crate) async fn change(
     id: Path<String>,
     Json(input): Json<SubscriptionInput>,
 ) -> Result<HttpResponse, Problem> {
-    let id = subscription_id(&id)?;
+    changed(state, caller, &id, expected(&request)?, input).await
+}
+
+/// The same, with the version that the caller saw; `None` is any.
+pub(crate) async fn changed(
+    state: State,
+    caller: Caller,
+    id: &str,
+    version: Option<i64>,
+    input: SubscriptionInput,
+) -> Result<HttpResponse, Problem> {
+    let id = subscription_id(id)?;
     if input.secret != Given::Absent {
         let message =
             "it is changed with POST …/rotate-secret, so that the old one lives on a while";
         return Err(Problem::invalid_field("secret", message));
     }
     let change = input.understood()?;
-    let version = expected(&request)?;
     let tenant = tenant_of(&caller);
     let changed = state
         .subscriptions
