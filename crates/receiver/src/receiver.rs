@@ -76,6 +76,7 @@ impl Receiver {
         let database = Database::open(place, store::migrations())?;
         let limits = Limits {
             body_bytes_max: settings.receiver.body_bytes_max,
+            batch_events_max: settings.receiver.batch_events_max,
             loopback: settings.is_loopback(),
         };
         let mut conn = database.connect()?;
