@@ -19,6 +19,8 @@ mod house;
 #[cfg(test)]
 mod latency;
 #[cfg(test)]
+mod platform_crashes;
+#[cfg(test)]
 mod reading_here;
 #[cfg(test)]
 mod reconciling;
