@@ -295,11 +295,9 @@ async fn a_watched_folder_is_emptied_once(backend: Backend) {
     let mut platform = Platform::start(backend).await;
     let folder = platform.ingest.folder().join("in");
     std::fs::create_dir(&folder).unwrap();
-    let path = platform.ingest.folder().join("draftwire.toml");
-    let settings = std::fs::read_to_string(&path).unwrap();
     let watch =
         format!("[ingest.watch]\nsettle_ms = 100\n[ingest.watch.folders.in]\npath = {folder:?}\n");
-    std::fs::write(path, format!("{settings}{watch}")).unwrap();
+    platform.ingest.add_settings(&watch);
     platform.subscribe("/all").await;
     for number in 0..FILES {
         if number % (FILES / KILLS) == 0 {
