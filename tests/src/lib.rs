@@ -10,6 +10,7 @@ pub mod http;
 pub mod load;
 pub mod pair;
 pub mod process;
+pub mod shifted_clock;
 pub mod turns;
 
 /// The seed of a test's randomness: `DRAFTWIRE_TEST_SEED`, else a new one. Tests print it.

@@ -30,6 +30,7 @@ const LOG_LINES_SHOWN: usize = 80;
 /// A service; killed when dropped, its log shown when the test fails.
 pub struct Process {
     arguments: Vec<String>,
+    environment: Vec<(String, PathBuf)>,
     folder: TempDir,
     port: u16,
     child: Option<Child>,
@@ -82,6 +83,7 @@ impl Process {
     pub fn new(arguments: Vec<String>, port: u16, folder: TempDir) -> Self {
         Self {
             arguments,
+            environment: Vec::new(),
             folder,
             port,
             child: None,
@@ -99,11 +101,25 @@ impl Process {
         self.folder.path()
     }
 
+    /// Adds to its settings; it reads them when it is started.
+    pub fn add_settings(&self, more: &str) {
+        let path = self.folder.path().join("draftwire.toml");
+        let settings = fs::read_to_string(&path).expect("it has settings");
+        fs::write(path, format!("{settings}{more}")).expect("the settings are written");
+    }
+
+    /// Sets a variable of its environment from its next start on.
+    pub fn set_environment(&mut self, name: &str, value: PathBuf) {
+        self.environment.push((name.to_owned(), value));
+    }
+
     /// Starts it, for the first time or again.
     pub fn start(&mut self) {
         assert!(self.child.is_none(), "it runs already");
         self.started = Instant::now();
+        let environment = self.environment.iter().map(|(name, value)| (name, value));
         let child = command(&self.arguments, self.folder.path())
+            .envs(environment)
             .stdout(appended(&self.folder.path().join("out.txt")))
             .stderr(appended(&self.folder.path().join("log.txt")))
             .spawn();

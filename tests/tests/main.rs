@@ -3,6 +3,8 @@
 //! `cfg(test)` says nothing new to the compiler; it lets clippy allow `unwrap` in the helpers too.
 
 #[cfg(test)]
+mod clock_leaps;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod console;
@@ -18,6 +20,8 @@ mod hostile_files;
 mod house;
 #[cfg(test)]
 mod latency;
+#[cfg(test)]
+mod platform_crashes;
 #[cfg(test)]
 mod reading_here;
 #[cfg(test)]

@@ -57,7 +57,7 @@ pub use headers::{USER_AGENT, is_reserved_header, signed_headers};
 pub use ids::{BatchId, DeliveryId, EventId, IdError, row_key, row_key_ms};
 pub use json::{JSON_DEPTH_MAX, JsonError, JsonObject};
 pub use key_pair::{KeyPair, PublicKey};
-pub use parse::{ReceivedEvent, parse};
+pub use parse::{ReceivedEvent, parse, parse_batch};
 pub use profile::{Profile, UnknownProfile};
 pub use render::{RenderError, render};
 pub use secret::{Secret, SecretError};

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::event_type::EventType;
-use crate::json::JsonObject;
+use crate::json::{JsonError, JsonObject};
 use crate::profile::Profile;
 use crate::time::parse_ms;
 use crate::verify::Refusal;
@@ -43,6 +43,25 @@ pub fn parse(profile: Profile, body: &[u8]) -> Result<ReceivedEvent, Refusal> {
         Profile::Canonical => canonical(read(body)?),
         Profile::CloudEvents => cloud_event(read(body)?),
     }
+}
+
+/// The single events of a body that is a JSON array of them, each as it stands there; `None` when it is no array.
+/// `standard` sends arrays of its envelopes, `cloudevents` its batches; the array as a whole is what is signed.
+///
+/// # Errors
+/// [`Refusal::MalformedBody`] when the profile sends one event a request, or when it is no JSON.
+pub fn parse_batch(profile: Profile, body: &[u8]) -> Result<Option<Vec<&[u8]>>, Refusal> {
+    if body.trim_ascii_start().first() != Some(&b'[') {
+        return Ok(None);
+    }
+    if !matches!(profile, Profile::Standard | Profile::CloudEvents) {
+        return Err(malformed(format!(
+            "it is an array; a request of profile {profile} holds one event (arrays are sent by standard and cloudevents)",
+        )));
+    }
+    let events: Vec<&RawValue> = serde_json::from_slice(body).map_err(malformed)?;
+    let bytes = events.into_iter().map(|event| event.get().as_bytes());
+    Ok(Some(bytes.collect()))
 }
 
 #[derive(Deserialize)]
@@ -200,10 +219,46 @@ fn facts(event_type: &str, timestamp: &str, data: &RawValue) -> Result<ReceivedE
     })
 }
 
+/// An object, and not an array of its values in their order, which serde would take as well.
 fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusal> {
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(malformed(JsonError::NotAnObject));
+    }
     serde_json::from_slice(body).map_err(malformed)
 }
 
 fn malformed(error: impl std::fmt::Display) -> Refusal {
     Refusal::MalformedBody(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_array_is_events_where_the_profile_sends_arrays() {
+        let body = br#" [ {"a": [1]} , {} ]"#;
+        for profile in [Profile::Standard, Profile::CloudEvents] {
+            let events = parse_batch(profile, body).unwrap().unwrap();
+            assert_eq!(events, [&br#"{"a": [1]}"#[..], b"{}"]);
+            assert_eq!(parse_batch(profile, b"[]"), Ok(Some(Vec::new())));
+            assert_eq!(parse_batch(profile, b" {}"), Ok(None));
+            for body in [&b"[{}"[..], b"[{},]", b"[\xff]", b"[] []"] {
+                let refused = parse_batch(profile, body).unwrap_err();
+                assert_eq!(refused.code(), "malformed_body");
+            }
+        }
+        for profile in [Profile::ModuleN, Profile::Resource, Profile::Canonical] {
+            let refused = parse_batch(profile, b"[]").unwrap_err().to_string();
+            assert!(refused.contains(profile.name()), "{refused}");
+        }
+    }
+
+    #[test]
+    fn the_values_of_an_event_are_no_event() {
+        let values = br#"[null, "a.b", "2025-10-21", null, null, null, null, {}]"#;
+        let object = br#"{"type": "a.b", "timestamp": "2025-10-21", "data": {}}"#;
+        assert!(parse(Profile::Standard, object).is_ok());
+        assert!(parse(Profile::Standard, values).is_err());
+    }
 }

@@ -1,7 +1,7 @@
 //! A database opened once: migrated, with its reads, and with connections handed to its writer.
 
 use crate::conn::{Backend, Conn, Use};
-use crate::error::{DbError, DbErrorKind};
+use crate::error::DbError;
 use crate::lock::{LockError, NodeLock};
 use crate::migrate::Migrations;
 use crate::reads::Reads;
@@ -17,16 +17,7 @@ pub struct Database {
 impl Database {
     /// Opens it, making a missing SQLite file and its folder, and runs pending migrations.
     pub fn open(settings: DatabaseSettings, migrations: Migrations) -> Result<Self, DbError> {
-        if let DatabaseUrl::Sqlite(path) = &settings.url
-            && let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty())
-        {
-            std::fs::create_dir_all(folder).map_err(|cause| {
-                DbError::new(
-                    DbErrorKind::Lost,
-                    format!("cannot make the folder {}: {cause}", folder.display()),
-                )
-            })?;
-        }
+        settings.url.make_folder()?;
         let mut conn = Conn::open(&settings, Use::Write)?;
         for name in migrations.run(&mut conn)? {
             tracing::info!(database = %settings.url, migration = %name, "migrated");

@@ -25,11 +25,13 @@ enum Held {
 /// Why the name could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    #[error(
-        "{database} is in use by another process as node \"{node}\": stop that one first, or give \
-         this one another node name"
-    )]
-    Held { database: String, node: String },
+    #[error("{database} is in use by another process as node \"{node}\": stop that one first{or}")]
+    Held {
+        database: String,
+        node: String,
+        /// What else helps.
+        or: &'static str,
+    },
     #[error("the lock file beside {database} cannot be opened: {cause}")]
     File {
         database: String,
@@ -49,6 +51,7 @@ impl NodeLock {
     pub(crate) fn take(settings: &DatabaseSettings, node: &str) -> Result<Self, LockError> {
         let held = match &settings.url {
             DatabaseUrl::Sqlite(path) => {
+                settings.url.make_folder()?;
                 let mut name = path.clone().into_os_string();
                 name.push(".lock");
                 lock_file(settings, &name)?.map(|file| Held::File { _file: file })
@@ -58,6 +61,10 @@ impl NodeLock {
         let held = held.ok_or_else(|| LockError::Held {
             database: settings.url.to_string(),
             node: node.to_owned(),
+            or: match settings.url {
+                DatabaseUrl::Sqlite(_) => "",
+                DatabaseUrl::Postgres(_) => ", or give this one another node name",
+            },
         })?;
         Ok(Self {
             settings: settings.clone(),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::error::{DbError, DbErrorKind};
 use crate::writer::WriterSettings;
 
 /// A SQLite file or a PostgreSQL server. Its `Debug` and `Display` never show a password.
@@ -44,6 +45,20 @@ impl DatabaseUrl {
             }
             _ => Ok(Self::Postgres(text.to_owned())),
         }
+    }
+
+    /// Makes the folder of a SQLite file.
+    pub(crate) fn make_folder(&self) -> Result<(), DbError> {
+        let Self::Sqlite(path) = self else {
+            return Ok(());
+        };
+        let Some(folder) = path.parent().filter(|path| !path.as_os_str().is_empty()) else {
+            return Ok(());
+        };
+        std::fs::create_dir_all(folder).map_err(|cause| {
+            let message = format!("cannot make the folder {}: {cause}", folder.display());
+            DbError::new(DbErrorKind::Lost, message)
+        })
     }
 }
 

@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::bail;
 use clap::Args;
-use client::Client;
 use ingest::IngestSettings;
 use ingest::backup::{Holdings, Manifest};
 use serde_json::json;
@@ -65,9 +63,6 @@ pub(crate) async fn restore(
     args: &RestoreArgs,
     settings: &SettingsArgs,
 ) -> anyhow::Result<ExitCode> {
-    if args.force {
-        refuse_running_receiver(settings).await?;
-    }
     let (holdings, folder, force) = (holdings(settings)?, args.folder.clone(), args.force);
     let work = move || holdings.restore(&folder, force);
     let manifest = tokio::task::spawn_blocking(work).await??;
@@ -76,18 +71,6 @@ pub(crate) async fn restore(
     }
     told(&manifest, "are back", args.json)?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// The receiver holds no lock on its database: it is asked.
-async fn refuse_running_receiver(settings: &SettingsArgs) -> anyhow::Result<()> {
-    let listen: String = settings.load(&[])?.section("receiver.listen")?;
-    let asked = Client::new(&format!("http://{listen}"), None)?
-        .health()
-        .await;
-    if asked.is_ok_and(|health| health.service.contains("receiver")) {
-        bail!("the receiver at {listen} runs: stop it first");
-    }
-    Ok(())
 }
 
 fn holdings(settings: &SettingsArgs) -> anyhow::Result<Holdings> {

@@ -12,7 +12,7 @@ use ingest::{Ingest, IngestSettings};
 use receiver::{Receiver, ReceiverSettings};
 use service::{Settings, Shutdown, bind, stop_on_signal, telemetry};
 
-use crate::cli::SettingsArgs;
+use crate::cli::{Service, SettingsArgs};
 use crate::keys;
 use crate::reload::{Running, follow};
 use crate::report::{figure, line};
@@ -56,13 +56,13 @@ pub(crate) async fn run(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
     let shutdown = Shutdown::new();
     let receiver_shutdown = Shutdown::new();
     let receiver = Receiver::start(receiver_settings).await?;
-    keys::show_first(receiver.first_key())?;
+    keys::show_first(Service::Receiver, receiver.first_key())?;
     let receiver_key = receiver.first_key().map(str::to_owned);
     let receiver = receiver.serve(receiver_listener, receiver_shutdown.clone());
     let ingest = async {
         let service = Ingest::start(ingest_settings).await?;
         let empty = service.is_empty().await?;
-        keys::show_first(service.first_key())?;
+        keys::show_first(Service::Ingest, service.first_key())?;
         let keys = [service.first_key().map(str::to_owned), receiver_key];
         let welcomes = keys
             .iter()

@@ -128,12 +128,16 @@ pub(crate) enum Command {
     },
     /// Find events that never reached the receiver, and have them sent again
     Reconcile(ReconcileArgs),
-    /// Make, list and revoke the keys of the ingest service
+    /// Make, list and revoke the keys of a service
     #[command(
-        after_help = "Works on the database of the settings, while the service runs or not. A tenant that does not \
-        exist is made. Scopes: upload, read, publish, manage, admin. Keys are asked for when ingest.auth = true."
+        after_help = "Works on the database of the settings, while the service runs or not: also when the \
+        administrator's key is lost. A tenant that does not exist is made. Scopes: upload, read, publish, manage, admin. \
+        Keys are asked for when ingest.auth = true, and receiver.auth = true."
     )]
     Keys {
+        /// Which of the two: each has keys of its own
+        #[arg(long, value_enum, default_value_t = Service::Ingest, global = true)]
+        service: Service,
         #[command(subcommand)]
         command: KeysCommand,
     },

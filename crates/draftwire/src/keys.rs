@@ -1,19 +1,20 @@
-//! `draftwire keys`: who may call the ingest service. A key is printed once, when it is made.
+//! `draftwire keys`: who may call a service. A key is printed once, when it is made.
 
 use std::process::ExitCode;
 
 use ingest::{IngestSettings, KeyDesk};
+use receiver::ReceiverSettings;
 use serde_json::json;
 
-use crate::cli::{KeysCommand, SettingsArgs};
+use crate::cli::{KeysCommand, Service, SettingsArgs};
 use crate::report::line;
 
 pub(crate) async fn run(
+    service: Service,
     command: &KeysCommand,
     settings: &SettingsArgs,
 ) -> anyhow::Result<ExitCode> {
-    let settings = IngestSettings::read(&settings.load(&[])?)?;
-    let desk = KeyDesk::open(&settings)?;
+    let desk = desk(service, settings)?;
     match command {
         KeysCommand::Create {
             name,
@@ -57,12 +58,24 @@ pub(crate) async fn run(
     Ok(ExitCode::SUCCESS)
 }
 
+fn desk(service: Service, settings: &SettingsArgs) -> anyhow::Result<KeyDesk> {
+    let settings = settings.load(&[])?;
+    Ok(match service {
+        Service::Ingest => ingest::key_desk(&IngestSettings::read(&settings)?)?,
+        Service::Receiver => receiver::key_desk(&ReceiverSettings::load(&settings)?)?,
+    })
+}
+
 /// Shows the key that a first start has made.
-pub(crate) fn show_first(key: Option<&str>) -> anyhow::Result<()> {
+pub(crate) fn show_first(service: Service, key: Option<&str>) -> anyhow::Result<()> {
+    let (name, which, scopes) = match service {
+        Service::Ingest => ("ingest", "", "upload,read"),
+        Service::Receiver => ("receiver", " --service receiver", "read"),
+    };
     if let Some(key) = key {
         line(format!(
-            "\nThe administrator's key, shown this once: {key}\nSend it as  Authorization: Bearer {key}\n\
-             Make others with  draftwire keys create --name NAME --scopes upload,read"
+            "\nThe administrator's key of {name}, shown this once: {key}\nSend it as  Authorization: Bearer {key}\n\
+             Make others with  draftwire keys{which} create --name NAME --scopes {scopes}"
         ))?;
     }
     Ok(())

@@ -74,7 +74,7 @@ async fn perform(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::DeadLetters { command } => deliveries::dead_letters(command).await,
         Command::Replay { command } => deliveries::replay(command).await,
         Command::Reconcile(args) => reconcile::run(args).await,
-        Command::Keys { command } => keys::run(command, settings).await,
+        Command::Keys { service, command } => keys::run(*service, command, settings).await,
         Command::Config { command } => config::run(command, settings),
         Command::Doctor(args) => doctor::run(args, settings).await,
         Command::Backup(args) => backup::backup(args, settings).await,

@@ -7,7 +7,7 @@ use ingest::{Ingest, IngestSettings};
 use receiver::{Receiver, ReceiverSettings};
 use service::{Shutdown, bind, stop_on_signal, telemetry};
 
-use crate::cli::SettingsArgs;
+use crate::cli::{Service, SettingsArgs};
 use crate::keys;
 use crate::reload::{Running, follow};
 
@@ -24,7 +24,7 @@ pub(crate) async fn ingest(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
     service::refuse_open_bind("ingest", &settings.listen, settings.auth)?;
     let listener = bind("ingest", &settings.listen)?;
     let service = Ingest::start(settings).await?;
-    keys::show_first(service.first_key())?;
+    keys::show_first(Service::Ingest, service.first_key())?;
     let shutdown = Shutdown::new();
     let reloader = service.reloader();
     let (served, signals, ()) = tokio::join!(
@@ -43,7 +43,7 @@ pub(crate) async fn receiver(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
     let settings = ReceiverSettings::load(&settings)?;
     let listener = settings.bind()?;
     let service = Receiver::start(settings).await?;
-    keys::show_first(service.first_key())?;
+    keys::show_first(Service::Receiver, service.first_key())?;
     let shutdown = Shutdown::new();
     let (served, signals) = tokio::join!(
         stopping(service.serve(listener, shutdown.clone()), &shutdown),

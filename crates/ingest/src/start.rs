@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use access::{KeyError, Keys};
+use access::{KeyDesk, KeyError, Keys};
 use actix_web::web::{Data, ServiceConfig};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -245,6 +245,15 @@ impl Ingest {
         let row = reads.run(|conn| conn.row::<One>(sql("SELECT id FROM files LIMIT 1")));
         Ok(row.await?.is_none())
     }
+}
+
+/// The service's keys, at the machine itself; it may run or not. Blocks.
+///
+/// # Errors
+/// [`StartError::Database`], [`StartError::Keys`].
+pub fn key_desk(settings: &IngestSettings) -> Result<KeyDesk, StartError> {
+    let database = open_database(settings)?;
+    Ok(KeyDesk::open(&database, settings.writer.clone())?)
 }
 
 pub(crate) fn open_database(settings: &IngestSettings) -> Result<Database, StartError> {

@@ -1,6 +1,6 @@
 //! Why the receiver does not start or does not go on. Each sentence names what to change.
 
-use db::{DbError, UrlError};
+use db::{DbError, LockError, UrlError};
 use service::{ListenError, SettingsError};
 
 use crate::source::Unusable;
@@ -35,6 +35,9 @@ pub enum StartError {
     /// The address of the database cannot be used.
     #[error("receiver.database.url: {0}")]
     DatabaseUrl(#[from] UrlError),
+    /// Another receiver, or a restore, uses the database.
+    #[error(transparent)]
+    InUse(#[from] LockError),
     /// The database cannot be opened or brought up to date.
     #[error("the receiver's database cannot be opened: {0}")]
     Database(#[from] DbError),

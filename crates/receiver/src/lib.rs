@@ -24,6 +24,6 @@ pub use apply::{Apply, NewEvent};
 pub use db::{Clock, Conn, DbError, SystemClock, sql};
 pub use description::openapi;
 pub use error::StartError;
-pub use receiver::Receiver;
+pub use receiver::{Receiver, key_desk};
 pub use settings::{ReceiverSection, ReceiverSettings, SourceSettings};
 pub use source::UnknownProject;

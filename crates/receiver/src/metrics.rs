@@ -60,9 +60,12 @@ impl Metrics {
     }
 
     /// An event of a source that there is came to this.
-    pub(crate) fn event(&self, source: &str, outcome: &'static str, seconds: f64) {
+    /// A request to a source, and what each of its events came to.
+    pub(crate) fn received(&self, source: &str, outcomes: &[&'static str], seconds: f64) {
         let mut events = lock(&self.events);
-        *events.entry((source.to_owned(), outcome)).or_default() += 1;
+        for outcome in outcomes {
+            *events.entry((source.to_owned(), *outcome)).or_default() += 1;
+        }
         drop(events);
         self.durations.observe(seconds);
     }
@@ -80,7 +83,7 @@ impl Metrics {
     ) -> String {
         let mut out = Exposition::default();
         let name = "draftwire_receiver_events_total";
-        let help = "Requests to sources, by what they came to.";
+        let help = "Events of sources, and what was refused, by what they came to.";
         out.metric(name, MetricKind::Counter, help);
         for ((source, outcome), count) in &*lock(&self.events) {
             if seen(source) {
@@ -198,8 +201,8 @@ mod tests {
     #[test]
     fn a_tenant_reads_of_its_own_sources_only() {
         let metrics = Metrics::default();
-        metrics.event("ours", "applied", 0.0015);
-        metrics.event("theirs", "applied", 9.0);
+        metrics.received("ours", &["applied"], 0.0015);
+        metrics.received("theirs", &["applied"], 9.0);
         metrics.request("/clients/{code}", 404);
         let whole = Some((WriterStats::default(), ReadStats::default()));
         let own = metrics.exposition(|source| source == "ours", None);

@@ -1,12 +1,14 @@
 //! The service as a whole: opened, served, stopped. Must never decide what an event brings about.
 
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use access::{KeyText, Keys};
+use access::{KeyDesk, KeyText, Keys};
 use actix_web::web;
-use db::{Clock, Database, Submitter, SystemClock, Writer};
+use db::{
+    Clock, Database, DatabaseSettings, DatabaseUrl, NodeLock, Submitter, SystemClock, Writer,
+};
 use service::health::{Check, Health};
 use service::{Hosts, Runner, ServerLimits, Shutdown};
 
@@ -18,6 +20,9 @@ use crate::settings::ReceiverSettings;
 use crate::source::{Sources, Vault};
 use crate::sources::{Configured, Limits, SourceBook};
 use crate::{chores, reconcile, routes, sources, store};
+
+/// What a second receiver on a SQLite file is told has it.
+const NODE_NAME: &str = "receiver";
 
 /// What handlers share.
 pub(crate) struct State {
@@ -34,6 +39,8 @@ pub(crate) struct State {
 #[derive(Clone)]
 pub struct Receiver {
     state: web::Data<State>,
+    /// Given back when the writer has ended.
+    lock: Arc<Mutex<Option<NodeLock>>>,
     keys: Keys,
     first_key: Option<KeyText>,
     health: Health,
@@ -64,9 +71,12 @@ impl Receiver {
         handler: Arc<dyn Apply>,
     ) -> Result<Self, StartError> {
         let configured = Configured::new(settings)?;
-        let database = Database::open(settings.database()?, store::migrations())?;
+        let place = settings.database()?;
+        let lock = lock(&place)?;
+        let database = Database::open(place, store::migrations())?;
         let limits = Limits {
             body_bytes_max: settings.receiver.body_bytes_max,
+            batch_events_max: settings.receiver.batch_events_max,
             loopback: settings.is_loopback(),
         };
         let mut conn = database.connect()?;
@@ -92,6 +102,7 @@ impl Receiver {
                 clock,
                 metrics: Metrics::default(),
             }),
+            lock: Arc::new(Mutex::new(lock)),
             keys,
             first_key: None,
             health: Health::new("draftwire receiver", version, vec![answers]),
@@ -178,7 +189,26 @@ impl Receiver {
     /// Writes what is waiting and ends the writer. Blocks until that is done.
     pub fn stop(&self) {
         self.state.writer.stop();
+        drop(self.lock.lock().map(|mut lock| lock.take()));
     }
+}
+
+/// Several receivers share a database on PostgreSQL. A SQLite file has one, so that no other, nor a restore,
+/// changes it meanwhile.
+fn lock(place: &DatabaseSettings) -> Result<Option<NodeLock>, StartError> {
+    match place.url {
+        DatabaseUrl::Sqlite(_) => Ok(Some(NodeLock::of(place, NODE_NAME)?)),
+        DatabaseUrl::Postgres(_) => Ok(None),
+    }
+}
+
+/// The service's keys, at the machine itself; it may run or not. Blocks.
+///
+/// # Errors
+/// [`StartError`], naming the setting to change.
+pub fn key_desk(settings: &ReceiverSettings) -> Result<KeyDesk, StartError> {
+    let database = Database::open(settings.database()?, store::migrations())?;
+    Ok(KeyDesk::open(&database, settings.writer())?)
 }
 
 fn vault(settings: &ReceiverSettings) -> Result<Vault, StartError> {

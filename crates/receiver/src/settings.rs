@@ -41,6 +41,8 @@ pub struct ReceiverSection {
     pub auth: bool,
     /// Longest webhook body, bytes.
     pub body_bytes_max: usize,
+    /// Most events of one webhook request.
+    pub batch_events_max: usize,
     /// Days for which received events are kept; 0: for ever.
     pub inbox_retention_days: u32,
     /// Minutes between two comparisons with what senders owe; 0: only when asked.
@@ -72,6 +74,8 @@ pub struct SourceSettings {
     pub body_only_signature: bool,
     /// Accept a signature over the body rewritten with sorted keys.
     pub legacy_sorted_signature: bool,
+    /// Tell requests that sign their body alone apart by an id that is not signed.
+    pub unsigned_ids: bool,
     /// Blocks of addresses it may send from; empty: any.
     pub allow_networks: Vec<String>,
     /// Longest body, bytes; 0: as `receiver.body_bytes_max`.
@@ -160,6 +164,7 @@ impl SourceSettings {
             allow_unsigned: false,
             body_only_signature: false,
             legacy_sorted_signature: false,
+            unsigned_ids: false,
             allow_networks: Vec::new(),
             body_bytes_max: 0,
             unknown_project: options.unknown_project,
@@ -176,6 +181,7 @@ impl SourceSettings {
             allow_unsigned: self.allow_unsigned,
             body_only_signature: self.body_only_signature,
             legacy_sorted_signature: self.legacy_sorted_signature,
+            unsigned_ids: self.unsigned_ids,
             allow_networks: self.allow_networks.clone(),
             body_bytes_max: self.body_bytes_max,
             unknown_project: self.unknown_project,

@@ -21,6 +21,8 @@ const REFRESH_EVERY: std::time::Duration = std::time::Duration::from_secs(2);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub body_bytes_max: usize,
+    /// Most events of one request.
+    pub batch_events_max: usize,
     /// Whether only this machine reaches the service: elsewhere nothing unsigned is accepted.
     pub loopback: bool,
 }
@@ -108,6 +110,8 @@ fn made(
         tenant_id,
         name: name.to_owned(),
         format: options.format()?,
+        unsigned_ids: options.unsigned_ids,
+        batch_events_max: limits.batch_events_max,
         verifier: contract::Verifier {
             keys: keys.iter().map(|key| key.verifying.clone()).collect(),
             tolerance_seconds: options.tolerance_seconds,

@@ -76,6 +76,15 @@ impl TempDb {
         }
     }
 
+    /// Runs statements on it, beside whoever uses it; for PostgreSQL only.
+    pub fn execute(&self, statements: &str) {
+        let DatabaseUrl::Postgres(url) = &self.url else {
+            unreachable!("a SQLite file belongs to the service that uses it");
+        };
+        let mut conn = PgConnection::establish(url).expect("the test database answers");
+        conn.batch_execute(statements).expect("they are right");
+    }
+
     /// A folder that lives as long as the database.
     pub fn folder(&self) -> &Path {
         self.folder.path()

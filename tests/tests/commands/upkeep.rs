@@ -6,7 +6,7 @@ use e2e::http::post;
 use e2e::process::{Process, free_port};
 use serde_json::{Value, json};
 use tempfile::tempdir;
-use testkit::{ScriptedEndpoint, ScriptedReply};
+use testkit::ScriptedEndpoint;
 
 use super::{Shop, assert_code, disc, lines, ran};
 
@@ -28,8 +28,7 @@ async fn a_backup_of_a_running_service_comes_back_whole() {
     assert_code(&twice, 1);
     assert!(twice.errors.contains("not empty"), "{twice:?}");
 
-    let quiet = format!("receiver.listen=127.0.0.1:{}", free_port());
-    let force = ["restore", "saved", "--force", "--set", &quiet];
+    let force = ["restore", "saved", "--force"];
     let used = ran(&force, &folder).await;
     assert_code(&used, 1);
     assert!(
@@ -46,14 +45,6 @@ async fn a_backup_of_a_running_service_comes_back_whole() {
     let other = tempdir().unwrap();
     let set = format!("data_dir={}", other.path().join("data").display());
     assert_code(&ran(&["restore", "saved", "--set", &set], &folder).await, 0);
-    let receiver = ScriptedEndpoint::start().await;
-    let alive = r#"{"status": "healthy", "service": "draftwire-receiver", "version": "1"}"#;
-    receiver.respond_in_turn([ScriptedReply::json(200, alive)]);
-    let there = receiver.url().trim_start_matches("http://");
-    let set = format!("receiver.listen={there}");
-    let runs = ran(&["restore", "saved", "--force", "--set", &set], &folder).await;
-    assert_code(&runs, 1);
-    assert!(runs.errors.contains("stop it first"), "{runs:?}");
     assert_code(&ran(&force, &folder).await, 0);
     shop.ingest.start();
     shop.ingest.healthy().await;
@@ -103,6 +94,17 @@ async fn a_receiver_comes_back_with_the_keys_of_its_sources() {
     assert_eq!(signed(&receiver, &secret).await, 200);
     let folder = receiver.folder().to_owned();
     assert_code(&ran(&["backup", "saved"], &folder).await, 0);
+    let elsewhere = format!("receiver.listen=127.0.0.1:{}", free_port());
+    for arguments in [
+        &["restore", "saved", "--force"][..],
+        &["receiver", "--set", &elsewhere],
+    ] {
+        let used = ran(arguments, &folder).await;
+        assert_code(&used, 1);
+        let says = "receiver.sqlite3 is in use by another process";
+        assert!(used.errors.contains(says), "{used:?}");
+        assert!(used.errors.contains("stop that one first"), "{used:?}");
+    }
     receiver.stop().await;
     fs::remove_dir_all(folder.join("data")).unwrap();
     assert_code(&ran(&["restore", "saved"], &folder).await, 0);
@@ -274,4 +276,61 @@ async fn completions_manuals_and_keys_are_printed() {
     );
     let keys = ran(&["keys", "list", "--json"], here).await;
     assert_eq!(lines(&keys.output)[0]["scopes"], json!(["upload", "read"]));
+}
+
+/// What the command says with each key, and the receiver to each.
+#[tokio::test]
+async fn a_lost_key_of_the_receiver_is_replaced_at_the_machine() {
+    let mut receiver = Process::receiver(None, &[]);
+    let settings = receiver.folder().join("draftwire.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let text = text.replacen("[receiver]\n", "[receiver]\nauth = true\n", 1);
+    fs::write(&settings, text).unwrap();
+    receiver.start();
+    receiver.healthy().await;
+    let first = receiver.output();
+    let says = "draftwire keys --service receiver create";
+    assert!(first.contains("dw_") && first.contains(says), "{first}");
+    let folder = receiver.folder().to_owned();
+    let keys = async |arguments: &[&str]| {
+        let ended = ran(
+            &[&["keys", "--service", "receiver"], arguments].concat(),
+            &folder,
+        )
+        .await;
+        assert_code(&ended, 0);
+        ended.output
+    };
+    let made = keys(&["create", "--name", "office", "--scopes", "admin"]).await;
+    let key = made.trim();
+    let asked = async || {
+        let url = format!("{}/projects", receiver.url());
+        let request = e2e::http::http().get(url).bearer_auth(key);
+        request.send().await.unwrap().status().as_u16()
+    };
+    until(async || asked().await == 200).await;
+    let listed = lines(&keys(&["list", "--json"]).await);
+    let names: Vec<&Value> = listed.iter().map(|key| &key["name"]).collect();
+    assert_eq!(names, ["first", "office"]);
+    let id = listed[1]["id"].to_string();
+    keys(&["revoke", &id]).await;
+    until(async || asked().await == 401).await;
+    let twice = ["keys", "revoke", "--service", "receiver", &id];
+    let twice = ran(&twice, &folder).await;
+    assert_code(&twice, 1);
+    assert!(twice.errors.contains("revoked already"), "{twice:?}");
+    // Ingest's are others.
+    let others = ran(&["keys", "list"], &folder).await;
+    assert!(!others.output.contains("first"), "{others:?}");
+}
+
+/// Other processes' keys are heard of within seconds.
+async fn until(holds: impl AsyncFn() -> bool) {
+    for _ in 0..200 {
+        if holds().await {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    unreachable!("the service did not hear of it");
 }

@@ -1,6 +1,6 @@
 //! Keys: every call of the description without one, with the wrong scope, and with another tenant's ids.
 
-use ingest::{IngestSettings, KeyDesk};
+use ingest::{IngestSettings, key_desk};
 use reqwest::Method;
 use serde_json::{Value as Json, json};
 use testkit::TempDb;
@@ -17,7 +17,7 @@ fn desk_settings(temp: &TempDb) -> IngestSettings {
 /// A key as the command line makes one, before or while the service runs.
 pub(crate) async fn key(temp: &TempDb, tenant: &str, scopes: &[&str]) -> String {
     let settings = desk_settings(temp);
-    let desk = tokio::task::spawn_blocking(move || KeyDesk::open(&settings).unwrap());
+    let desk = tokio::task::spawn_blocking(move || key_desk(&settings).unwrap());
     let desk = desk.await.unwrap();
     let scopes: Vec<String> = scopes.iter().map(ToString::to_string).collect();
     let key = desk.create(tenant, "test", &scopes, None).await.unwrap();
@@ -333,7 +333,7 @@ async fn the_first_start_makes_one_key_and_a_revoked_one_opens_nothing() {
 async fn keys_are_made_at_the_desk() {
     let temp = TempDb::sqlite();
     let settings = desk_settings(&temp);
-    let desk = tokio::task::spawn_blocking(move || KeyDesk::open(&settings).unwrap());
+    let desk = tokio::task::spawn_blocking(move || key_desk(&settings).unwrap());
     let desk = desk.await.unwrap();
     let scopes = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
     let cases = [

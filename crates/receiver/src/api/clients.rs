@@ -4,13 +4,14 @@ use access::Caller;
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use contract::{ClientCode, format_ms};
-use db::{Conn, TxError, TxResult};
+use db::TxError;
 use serde::{Deserialize, Serialize};
 use service::{Json, Problem, Query};
 
-use super::fields::{Change, IfMatch, change, set_text, tagged};
+use super::fields::{Change, IfMatch, change, set_text};
 use super::page::{Paging, Wanted, listed, words};
-use super::{NAME_BYTES_MAX, Refused, read, unless_changed, write};
+use super::records::{self, AsCode, Record};
+use super::{NAME_BYTES_MAX, Refused, read, write};
 use crate::facts::{InvalidFact, NOTES_BYTES_MAX, text};
 use crate::receiver::State;
 use crate::store::clients::ClientFields;
@@ -60,7 +61,7 @@ pub(crate) struct ClientsQuery {
 }
 
 #[derive(Serialize)]
-struct Client {
+pub(crate) struct Client {
     id: i64,
     code: String,
     name: String,
@@ -107,12 +108,46 @@ fn needed_name(name: String) -> Result<String, InvalidFact> {
     })
 }
 
-fn missing() -> Refused {
-    Refused::Missing("this client".to_owned())
+impl AsCode for ClientCode {
+    fn of(text: &str) -> Option<Self> {
+        Self::parse(text).ok()
+    }
+
+    fn text(&self) -> &str {
+        self.as_str()
+    }
 }
 
-fn existing(conn: &mut Conn, tenant: i64, code: &ClientCode) -> TxResult<clients::Client, Refused> {
-    clients::find(conn, tenant, code)?.ok_or_else(|| TxError::Refused(missing()))
+impl Record for clients::Client {
+    const NOUN: &'static str = "client";
+    type Code = ClientCode;
+    type Change = ClientChange;
+    type Shown = Client;
+
+    fn id(&self) -> i64 {
+        self.id
+    }
+
+    fn revision(&self) -> i64 {
+        self.revision
+    }
+
+    fn fields(&self) -> &ClientFields {
+        &self.fields
+    }
+
+    fn shown(self) -> Client {
+        Client::of(self)
+    }
+
+    fn change(change: ClientChange, fields: &mut ClientFields) -> Result<(), InvalidFact> {
+        change.onto(fields)
+    }
+
+    fn keeps(&self) -> Option<String> {
+        let keeps = format!("client {} has {} projects", self.code, self.projects);
+        Some(keeps).filter(|_| self.projects > 0)
+    }
 }
 
 /// `POST /clients`: 201, or 409 when the code is taken.
@@ -142,14 +177,9 @@ pub(crate) async fn create(
             let taken = format!("there is a client {code} already");
             return Err(TxError::Refused(Refused::Conflict(taken)));
         }
-        existing(tx.conn(), tenant, &code)
+        records::existing::<clients::Client>(tx.conn(), tenant, &code)
     });
-    let made = made.await?;
-    Ok(tagged(
-        HttpResponse::Created(),
-        made.revision,
-        Client::of(made),
-    ))
+    Ok(records::answer(HttpResponse::Created(), made.await?))
 }
 
 /// `GET /clients`: by code.
@@ -183,16 +213,7 @@ pub(crate) async fn get(
     caller: Caller,
     code: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let code = ClientCode::parse(&code).map_err(|_no_code| missing())?;
-    let found = read(&state, move |conn| {
-        clients::find(conn, caller.tenant_id, &code)
-    });
-    let found = found.await?.ok_or_else(missing)?;
-    Ok(tagged(
-        HttpResponse::Ok(),
-        found.revision,
-        Client::of(found),
-    ))
+    records::get::<clients::Client>(&state, &caller, &code).await
 }
 
 /// `PATCH /clients/{code}`: what is absent stays.
@@ -203,26 +224,7 @@ pub(crate) async fn change_one(
     condition: IfMatch,
     Json(change): Json<ClientChange>,
 ) -> Result<HttpResponse, Problem> {
-    let code = ClientCode::parse(&code).map_err(|_no_code| missing())?;
-    let (tenant, now_ms) = (caller.tenant_id, state.clock.now_ms());
-    let changed = write(&state, tenant, move |tx| {
-        let client = existing(tx.conn(), tenant, &code)?;
-        condition.check(client.revision).map_err(TxError::Refused)?;
-        let mut fields = client.fields.clone();
-        let applied = change.clone().onto(&mut fields);
-        applied.map_err(|invalid| TxError::Refused(Refused::Invalid(invalid)))?;
-        if fields != client.fields {
-            let seen = (tenant, client.id, client.revision);
-            unless_changed(clients::update(tx.conn(), seen, &fields, now_ms)?)?;
-        }
-        existing(tx.conn(), tenant, &code)
-    });
-    let changed = changed.await?;
-    Ok(tagged(
-        HttpResponse::Ok(),
-        changed.revision,
-        Client::of(changed),
-    ))
+    records::change::<clients::Client>(&state, &caller, &code, (condition, change)).await
 }
 
 /// `DELETE /clients/{code}`: 409 while it has projects.
@@ -232,18 +234,5 @@ pub(crate) async fn delete(
     code: Path<String>,
     condition: IfMatch,
 ) -> Result<HttpResponse, Problem> {
-    let code = ClientCode::parse(&code).map_err(|_no_code| missing())?;
-    let tenant = caller.tenant_id;
-    let deleted = write(&state, tenant, move |tx| {
-        let client = existing(tx.conn(), tenant, &code)?;
-        condition.check(client.revision).map_err(TxError::Refused)?;
-        if client.projects > 0 {
-            let why = format!("client {code} has {} projects", client.projects);
-            return Err(TxError::Refused(Refused::Conflict(why)));
-        }
-        let seen = (tenant, client.id, client.revision);
-        unless_changed(clients::delete(tx.conn(), seen)?)
-    });
-    deleted.await?;
-    Ok(HttpResponse::NoContent().finish())
+    records::delete::<clients::Client>(&state, &caller, &code, condition).await
 }

@@ -16,6 +16,7 @@ use crate::facts::{InvalidFact, client_spelling, project_spelling, status_name, 
 use crate::receiver::State;
 use crate::store::activity::{ActivityKind, Deed};
 use crate::store::design_files::DesignFileQuery;
+use crate::store::projects::Project;
 use crate::store::{self, Slice};
 
 pub(super) const COLUMNS: &[&str] = &[
@@ -307,7 +308,7 @@ fn set_link(
         return refused(missing(id));
     };
     if let Some(code) = code
-        && store::projects::find(conn, tenant, code)?.is_none()
+        && !store::records::exists::<Project>(conn, tenant, code.as_str())?
     {
         return refused(Refused::Invalid(InvalidFact {
             field: "project_code".to_owned(),

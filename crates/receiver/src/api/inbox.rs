@@ -1,6 +1,6 @@
 //! `/inbox`: every verified event, what was kept of its request, and what became of it.
 
-use access::{Caller, of_write};
+use access::Caller;
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use contract::format_ms;
@@ -210,13 +210,12 @@ pub(crate) async fn reapply(
     let accepted = Accepted {
         key: event.event_key,
         event: parsed.map_err(webhooks::refused)?,
-        body: request.body.into(),
+        body: request.body,
         verified: Verified::of_db(event.verified),
     };
     if event.state == inbox::UNKNOWN_TYPE {
         write(&state, tenant, move |tx| Ok(inbox::reopen(tx.conn(), id)?)).await?;
     }
     let incoming = Incoming::new(source, accepted, request.headers, state.clock.now_ms());
-    let written = state.receive.submit(incoming.submission()).await;
-    webhooks::answered(written.map_err(of_write)?)
+    webhooks::answered(webhooks::write_one(&state, incoming).await?)
 }

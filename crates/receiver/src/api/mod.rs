@@ -9,16 +9,18 @@ mod fields;
 pub(crate) mod inbox;
 pub(crate) mod job_sheet;
 pub(crate) mod metrics;
+mod naming;
 mod page;
 pub(crate) mod parts;
 pub(crate) mod projects;
 pub(crate) mod reconcile;
+mod records;
 pub(crate) mod sources;
 pub(crate) mod unmatched;
 pub(crate) mod webhooks;
 
 use access::{Caller, of_read, of_write};
-use db::{Conn, DbError, Lane, Tx, TxError, TxResult};
+use db::{Conn, DbError, Lane, Tx, TxResult};
 use service::{Code, Problem};
 
 use crate::facts::InvalidFact;
@@ -70,14 +72,6 @@ where
 {
     let written = state.writer.with_tx(Lane::Interactive, tenant, 0, job);
     written.await.map_err(of_write)
-}
-
-/// The outcome of a change that holds only for the revision it was made from.
-fn unless_changed(done: bool) -> TxResult<(), Refused> {
-    match done {
-        true => Ok(()),
-        false => Err(TxError::Refused(Refused::Changed)),
-    }
 }
 
 /// What activity calls the caller.

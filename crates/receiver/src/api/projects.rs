@@ -3,27 +3,24 @@
 use access::Caller;
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
-use contract::{ClientCode, CodeError, ProjectCode, format_ms};
-use db::{Conn, Tx, TxError, TxResult};
+use contract::{ClientCode, ProjectCode, format_ms};
+use db::{Conn, TxResult};
 use serde::{Deserialize, Serialize};
 use service::{Json, Problem, Query};
 
-use super::fields::{Change, IfMatch, change, set_text, tagged};
+use super::fields::{Change, IfMatch, change, set_text};
+use super::naming;
 use super::page::{Paging, Wanted, listed, words};
-use super::{NAME_BYTES_MAX, Refused, actor, read, unless_changed, write};
+use super::records::{self, AsCode, By, Record, What};
+use super::{NAME_BYTES_MAX, Refused, actor, read, write};
 use crate::facts::{InvalidFact, NOTES_BYTES_MAX, client_spelling};
 use crate::projects::{day, shown, status, status_name};
-use crate::receive::client_of;
 use crate::receiver::State;
 use crate::store::activity::{ActivityKind, ActivityQuery, Deed};
 use crate::store::design_files::DesignFileQuery;
-use crate::store::projects::{NewProject, ProjectFields, ProjectQuery};
+use crate::store::projects::{ProjectFields, ProjectQuery};
 use crate::store::{self, projects};
 
-/// Highest number of a generated code.
-const NUMBER_MAX: u32 = 999_999;
-/// How often a generated code may turn out to be taken by another node in the same moment.
-const TRIES_MAX: u32 = 10;
 /// Thickest sheet, mm.
 const THICKNESS_MM_MAX: f64 = 1000.0;
 
@@ -97,7 +94,7 @@ pub(crate) struct SliceQuery {
 }
 
 #[derive(Serialize)]
-struct Project {
+pub(crate) struct Project {
     id: i64,
     code: String,
     client_code: Option<String>,
@@ -191,14 +188,61 @@ fn thickness(mm: f64) -> Result<f64, InvalidFact> {
     }
 }
 
-/// What a new project is to be called.
-#[derive(Clone)]
-enum Naming {
-    Given(ProjectCode),
-    /// The first free number of this month, `2025-10`.
-    Generated {
-        month: String,
-    },
+impl AsCode for ProjectCode {
+    fn of(text: &str) -> Option<Self> {
+        Self::parse(text).ok()
+    }
+
+    fn text(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl Record for projects::Project {
+    const NOUN: &'static str = "project";
+    type Code = ProjectCode;
+    type Change = ProjectChange;
+    type Shown = Project;
+
+    fn id(&self) -> i64 {
+        self.id
+    }
+
+    fn revision(&self) -> i64 {
+        self.revision
+    }
+
+    fn fields(&self) -> &ProjectFields {
+        &self.fields
+    }
+
+    fn shown(self) -> Project {
+        Project::of(self)
+    }
+
+    fn change(change: ProjectChange, fields: &mut ProjectFields) -> Result<(), InvalidFact> {
+        change.onto(fields)
+    }
+
+    fn tell(&self, conn: &mut Conn, what: What, by: By<'_>) -> TxResult<(), Refused> {
+        let client = self.client_code.as_deref();
+        let client = client.and_then(|code| ClientCode::parse(code).ok());
+        let deed = Deed {
+            tenant_id: by.tenant,
+            kind: match what {
+                What::Created => ActivityKind::ProjectCreated,
+                What::Changed => ActivityKind::ProjectChanged,
+                What::Deleted => ActivityKind::ProjectDeleted,
+            },
+            actor: by.actor,
+            design_file_id: None,
+            project_id: Some(self.id),
+            project_code: Some(&self.code),
+            facts: &shown(client.as_ref(), &self.fields),
+            now_ms: by.now_ms,
+        };
+        Ok(store::activity::record(conn, &deed)?)
+    }
 }
 
 /// `POST /projects`: 201, or 409 when the code is taken.
@@ -208,53 +252,21 @@ pub(crate) async fn create(
     Json(new): Json<CreateProject>,
 ) -> Result<HttpResponse, Problem> {
     let (tenant, now_ms) = (caller.tenant_id, state.clock.now_ms());
-    let naming = match &new.code {
-        Some(code) => Naming::Given(
-            ProjectCode::parse(code)
-                .map_err(|error| Problem::invalid_field("code", error.to_string()))?,
-        ),
-        None => Naming::Generated {
-            month: format_ms(now_ms).chars().take(7).collect(),
-        },
-    };
-    let client = client(&naming, new.client_code.as_deref())?;
+    let (naming, client) = naming::of(new.code.as_deref(), new.client_code.as_deref(), now_ms)?;
     let mut fields = ProjectFields::unknown();
     new.change().onto(&mut fields)?;
     let actor = actor(&caller);
     let made = write(&state, tenant, move |tx| {
-        let made = insert(tx, (tenant, &naming, &client), &fields, now_ms)?;
-        let kind = ActivityKind::ProjectCreated;
-        record(tx.conn(), (tenant, kind, &actor), &made, now_ms)?;
+        let made = naming::insert(tx, (tenant, &naming, &client), &fields, now_ms)?;
+        let by = By {
+            tenant,
+            actor: &actor,
+            now_ms,
+        };
+        made.tell(tx.conn(), What::Created, by)?;
         Ok(made)
     });
-    let made = made.await?;
-    Ok(tagged(
-        HttpResponse::Created(),
-        made.revision,
-        Project::of(made),
-    ))
-}
-
-/// Tells activity of a project as it is now.
-fn record(
-    conn: &mut Conn,
-    (tenant_id, kind, actor): (i64, ActivityKind, &str),
-    project: &projects::Project,
-    now_ms: i64,
-) -> TxResult<(), Refused> {
-    let client = project.client_code.as_deref();
-    let client = client.and_then(|code| ClientCode::parse(code).ok());
-    let deed = Deed {
-        tenant_id,
-        kind,
-        actor,
-        design_file_id: None,
-        project_id: Some(project.id),
-        project_code: Some(&project.code),
-        facts: &shown(client.as_ref(), &project.fields),
-        now_ms,
-    };
-    Ok(store::activity::record(conn, &deed)?)
+    Ok(records::answer(HttpResponse::Created(), made.await?))
 }
 
 /// `GET /projects`: latest first.
@@ -296,12 +308,7 @@ pub(crate) async fn get(
     caller: Caller,
     code: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let found = find(&state, &caller, &code).await?;
-    Ok(tagged(
-        HttpResponse::Ok(),
-        found.revision,
-        Project::of(found),
-    ))
+    records::get::<projects::Project>(&state, &caller, &code).await
 }
 
 /// `PATCH /projects/{code}`: what is absent stays.
@@ -312,32 +319,7 @@ pub(crate) async fn change_one(
     condition: IfMatch,
     Json(change): Json<ProjectChange>,
 ) -> Result<HttpResponse, Problem> {
-    let code = parsed(&code)?;
-    let (tenant, now_ms, actor) = (caller.tenant_id, state.clock.now_ms(), actor(&caller));
-    let changed = write(&state, tenant, move |tx| {
-        let project = existing(tx.conn(), tenant, &code)?;
-        condition
-            .check(project.revision)
-            .map_err(TxError::Refused)?;
-        let mut fields = project.fields.clone();
-        let applied = change.clone().onto(&mut fields);
-        applied.map_err(|invalid| TxError::Refused(Refused::Invalid(invalid)))?;
-        if fields == project.fields {
-            return Ok(project);
-        }
-        let seen = (tenant, project.id, project.revision);
-        unless_changed(projects::update(tx.conn(), seen, &fields, now_ms)?)?;
-        let project = existing(tx.conn(), tenant, &code)?;
-        let kind = ActivityKind::ProjectChanged;
-        record(tx.conn(), (tenant, kind, &actor), &project, now_ms)?;
-        Ok(project)
-    });
-    let changed = changed.await?;
-    Ok(tagged(
-        HttpResponse::Ok(),
-        changed.revision,
-        Project::of(changed),
-    ))
+    records::change::<projects::Project>(&state, &caller, &code, (condition, change)).await
 }
 
 /// `DELETE /projects/{code}`: its files are kept, under no project.
@@ -347,20 +329,7 @@ pub(crate) async fn delete(
     code: Path<String>,
     condition: IfMatch,
 ) -> Result<HttpResponse, Problem> {
-    let code = parsed(&code)?;
-    let (tenant, now_ms, actor) = (caller.tenant_id, state.clock.now_ms(), actor(&caller));
-    let deleted = write(&state, tenant, move |tx| {
-        let project = existing(tx.conn(), tenant, &code)?;
-        condition
-            .check(project.revision)
-            .map_err(TxError::Refused)?;
-        let seen = (tenant, project.id, project.revision);
-        unless_changed(projects::delete(tx.conn(), seen)?)?;
-        let kind = ActivityKind::ProjectDeleted;
-        record(tx.conn(), (tenant, kind, &actor), &project, now_ms)
-    });
-    deleted.await?;
-    Ok(HttpResponse::NoContent().finish())
+    records::delete::<projects::Project>(&state, &caller, &code, condition).await
 }
 
 /// `GET /projects/{code}/design-files`: those that are not deleted, latest first.
@@ -396,105 +365,11 @@ pub(crate) async fn activity(
     super::activity::page(&state, &caller, wanted, query, slice).await
 }
 
-fn missing() -> Refused {
-    Refused::Missing("this project".to_owned())
-}
-
-fn parsed(code: &str) -> Result<ProjectCode, Problem> {
-    ProjectCode::parse(code).map_err(|_no_code| missing().into())
-}
-
 /// The caller's project.
 pub(super) async fn find(
     state: &State,
     caller: &Caller,
     code: &str,
 ) -> Result<projects::Project, Problem> {
-    let (code, tenant) = (parsed(code)?, caller.tenant_id);
-    let found = read(state, move |conn| projects::find(conn, tenant, &code));
-    Ok(found.await?.ok_or_else(missing)?)
-}
-
-fn existing(
-    conn: &mut Conn,
-    tenant: i64,
-    code: &ProjectCode,
-) -> TxResult<projects::Project, Refused> {
-    projects::find(conn, tenant, code)?.ok_or_else(|| TxError::Refused(missing()))
-}
-
-/// The client that is given or that the code names; they must not be two.
-fn client(naming: &Naming, given: Option<&str>) -> Result<ClientCode, Problem> {
-    let invalid = |message: String| Problem::invalid_field("client_code", message);
-    let given = given.map(ClientCode::parse).transpose();
-    let given = given.map_err(|error: CodeError| invalid(error.to_string()))?;
-    let named = match naming {
-        Naming::Given(code) => client_of(code),
-        Naming::Generated { .. } => None,
-    };
-    match (given, named) {
-        (Some(given), Some(named)) if given != named => Err(invalid(format!(
-            "the code names client {named}, not {given}"
-        ))),
-        (Some(client), _) | (None, Some(client)) => Ok(client),
-        (None, None) => Err(invalid("is needed: the code names no client".to_owned())),
-    }
-}
-
-fn insert(
-    tx: &mut Tx<'_>,
-    (tenant, naming, client): (i64, &Naming, &ClientCode),
-    fields: &ProjectFields,
-    now_ms: i64,
-) -> TxResult<projects::Project, Refused> {
-    if !store::clients::exists(tx.conn(), tenant, client)? {
-        return Err(TxError::Refused(Refused::Invalid(InvalidFact {
-            field: "client_code".to_owned(),
-            message: format!("there is no client {client}; create it with POST /clients"),
-        })));
-    }
-    for _ in 0..TRIES_MAX {
-        let code = match naming {
-            Naming::Given(code) => code.clone(),
-            Naming::Generated { month } => next_code(tx, tenant, month, client)?,
-        };
-        let project = NewProject {
-            code: code.clone(),
-            client_code: Some(client.clone()),
-            fields: fields.clone(),
-            created_at_ms: now_ms,
-        };
-        if projects::insert(tx.conn(), tenant, &project)? {
-            return existing(tx.conn(), tenant, &code);
-        }
-        if matches!(naming, Naming::Given(_)) {
-            let taken = format!("there is a project {code} already");
-            return Err(TxError::Refused(Refused::Conflict(taken)));
-        }
-    }
-    Err(no_number_left())
-}
-
-fn no_number_left() -> TxError<Refused> {
-    TxError::Refused(Refused::Conflict(
-        "no number of this month is free for the client; give a code".to_owned(),
-    ))
-}
-
-/// `JB-<month>-<client>-<number>`, the number one above the highest there is.
-fn next_code(
-    tx: &mut Tx<'_>,
-    tenant: i64,
-    month: &str,
-    client: &ClientCode,
-) -> TxResult<ProjectCode, Refused> {
-    let beginning = format!("JB-{month}-{client}-");
-    let codes = projects::codes_like(tx.conn(), tenant, &beginning)?;
-    let number = |code: &String| code.strip_prefix(&beginning)?.parse::<u32>().ok();
-    let next = codes.iter().filter_map(number).max().unwrap_or_default() + 1;
-    if next > NUMBER_MAX {
-        return Err(no_number_left());
-    }
-    ProjectCode::parse(&format!("{beginning}{next:03}"))
-        .map_err(|_outside_the_calendar| no_number_left())
+    records::find(state, caller, code).await
 }

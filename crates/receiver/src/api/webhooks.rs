@@ -12,9 +12,9 @@ use serde::Serialize;
 use service::{BodyLimits, Code, Problem};
 
 use crate::metrics::Began;
-use crate::receive::{Incoming, ProjectLink, Receipt};
+use crate::receive::{Incoming, ProjectLink, Receipt, submission};
 use crate::receiver::State;
-use crate::source::{Source, kept_headers};
+use crate::source::{Arrived, Source, kept_headers};
 
 #[derive(Debug, Default, PartialEq, Serialize)]
 struct Answer {
@@ -28,6 +28,20 @@ struct Answer {
     warning: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     duplicate: Option<bool>,
+}
+
+/// The answer to an array: that of each event, in order.
+#[derive(Serialize)]
+struct BatchAnswer {
+    success: bool,
+    message: String,
+    events: Vec<Answer>,
+}
+
+/// What a request has brought about.
+enum Received {
+    One(Receipt),
+    Batch(Vec<Receipt>),
 }
 
 #[derive(Serialize)]
@@ -47,13 +61,25 @@ pub(crate) async fn receive(
     let began = Began::now();
     let source = find(&state, &source)?;
     let received = admitted(&state, &source, &request, payload).await;
-    let outcome = match &received {
-        Ok(receipt) => outcome(receipt),
-        Err(problem) => problem.code().as_str(),
+    let outcomes = match &received {
+        Ok(received) => received.receipts().iter().map(outcome).collect(),
+        Err(problem) => vec![problem.code().as_str()],
     };
     let metrics = &state.metrics;
-    metrics.event(&source.name, outcome, began.seconds());
-    answered(received?)
+    metrics.received(&source.name, &outcomes, began.seconds());
+    match received? {
+        Received::One(receipt) => answered(receipt),
+        Received::Batch(receipts) => all_answered(receipts),
+    }
+}
+
+impl Received {
+    fn receipts(&self) -> &[Receipt] {
+        match self {
+            Self::One(receipt) => std::slice::from_ref(receipt),
+            Self::Batch(receipts) => receipts,
+        }
+    }
 }
 
 async fn admitted(
@@ -61,7 +87,7 @@ async fn admitted(
     source: &Arc<Source>,
     request: &HttpRequest,
     payload: Payload,
-) -> Result<Receipt, Problem> {
+) -> Result<Received, Problem> {
     if !source.admits(request.peer_addr().map(|peer| peer.ip())) {
         let detail = "requests of this source are not accepted from this address";
         return Err(Problem::new(Code::Forbidden, detail));
@@ -69,12 +95,27 @@ async fn admitted(
     let body = body(source.verifier.body_bytes_max, request, payload).await?;
     let now_ms = state.clock.now_ms();
     let headers = RequestHeaders(request.headers());
-    let accepted = source.accept(&headers, &body, now_ms).map_err(refused)?;
+    let arrived = source.accept(&headers, &body, now_ms).map_err(refused)?;
     let kept = request.headers().iter();
     let kept = kept_headers(kept.map(|(name, value)| (name.as_str(), value.as_bytes())));
-    let incoming = Incoming::new(Arc::clone(source), accepted, kept, now_ms);
-    let written = state.receive.submit(incoming.submission()).await;
-    written.map_err(of_write)
+    let incoming = |accepted| Incoming::new(Arc::clone(source), accepted, kept.clone(), now_ms);
+    match arrived {
+        Arrived::One(accepted) => write_one(state, incoming(accepted))
+            .await
+            .map(Received::One),
+        Arrived::Batch(events) => {
+            let events: Vec<Incoming> = events.into_iter().map(incoming).collect();
+            let written = state.receive.submit(submission(source.tenant_id, events));
+            Ok(Received::Batch(written.await.map_err(of_write)?))
+        }
+    }
+}
+
+/// Writes one event.
+pub(super) async fn write_one(state: &State, event: Incoming) -> Result<Receipt, Problem> {
+    let written = state.receive.submit(event.submission()).await;
+    let receipt = written.map_err(of_write)?.pop();
+    receipt.ok_or_else(|| Problem::internal("an event was not answered"))
 }
 
 /// What metrics call it.
@@ -95,6 +136,25 @@ fn outcome(receipt: &Receipt) -> &'static str {
 /// The answer to an event that was written.
 pub(super) fn answered(receipt: Receipt) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().json(answer(receipt)?))
+}
+
+/// The answer to an array that was written: 422 when one of its events was refused, the others being applied
+/// all the same. What the sender then repeats is a repeat.
+fn all_answered(receipts: Vec<Receipt>) -> Result<HttpResponse, Problem> {
+    let count = receipts.len();
+    let one = |(index, receipt)| match receipt {
+        Receipt::Refused { field, message } => Err(Problem::invalid_field(
+            format!("[{index}].{field}"),
+            message,
+        )),
+        receipt => answer(receipt),
+    };
+    let answers = receipts.into_iter().enumerate().map(one);
+    Ok(HttpResponse::Ok().json(BatchAnswer {
+        success: true,
+        message: format!("{count} events"),
+        events: answers.collect::<Result<_, _>>()?,
+    }))
 }
 
 /// The answer to an event that needs no further application.

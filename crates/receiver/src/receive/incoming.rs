@@ -63,7 +63,7 @@ impl Incoming {
     /// `headers` are those that are kept.
     pub(crate) fn new(
         source: Arc<Source>,
-        accepted: Accepted<'_>,
+        accepted: Accepted,
         headers: String,
         received_at_ms: i64,
     ) -> Self {
@@ -81,7 +81,7 @@ impl Incoming {
             received_at_ms,
             verified: accepted.verified,
             headers,
-            body: accepted.body.into_owned(),
+            body: accepted.body,
             data: event.data,
             content,
         }
@@ -94,19 +94,28 @@ impl Incoming {
         }
     }
 
-    /// Events of one file go to the same writer, which keeps writers off each other's locks.
-    pub(crate) fn submission(self) -> Submission<Self> {
-        let mut hasher = DefaultHasher::new();
-        match self.file() {
+    /// A request of this event alone.
+    pub(crate) fn submission(self) -> Submission<Vec<Self>> {
+        submission(self.source.tenant_id, vec![self])
+    }
+}
+
+/// The events of one request, which are written in one transaction. Those of one file go to the same writer,
+/// which keeps writers off each other's locks.
+pub(crate) fn submission(tenant: i64, events: Vec<Incoming>) -> Submission<Vec<Incoming>> {
+    let mut hasher = DefaultHasher::new();
+    if let Some(first) = events.first() {
+        match first.file() {
             Some(event) => event.file.hash(&mut hasher),
-            None => self.key.hash(&mut hasher),
+            None => first.key.hash(&mut hasher),
         }
-        Submission {
-            tenant: self.source.tenant_id,
-            key: hasher.finish(),
-            bytes: self.body.len() + self.headers.len(),
-            item: self,
-        }
+    }
+    let bytes = |event: &Incoming| event.body.len() + event.headers.len();
+    Submission {
+        tenant,
+        key: hasher.finish(),
+        bytes: events.iter().map(bytes).sum(),
+        item: events,
     }
 }
 

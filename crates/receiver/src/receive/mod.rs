@@ -11,7 +11,7 @@ use std::sync::Arc;
 use contract::{ClientCode, ProjectCode};
 use db::{Conn, DbError, DbErrorKind, Lane, SetJob, Tx};
 
-pub(crate) use incoming::{Content, FileEvent, FileIdentity, Incoming};
+pub(crate) use incoming::{Content, FileEvent, FileIdentity, Incoming, submission};
 
 use crate::apply::{Apply, NewEvent};
 use crate::source::UnknownProject;
@@ -61,16 +61,22 @@ pub(crate) enum ProjectLink {
 pub(crate) type EventKey<'i> = (i64, &'i str);
 
 impl SetJob for Receive {
-    type Item = Incoming;
-    type Output = Receipt;
+    /// The events of a request.
+    type Item = Vec<Incoming>;
+    type Output = Vec<Receipt>;
     const RANK: u8 = 20;
     const LANE: Lane = Lane::Interactive;
 
-    fn run(&self, tx: &mut Tx<'_>, items: &mut [Incoming]) -> Result<Vec<Receipt>, DbError> {
+    fn run(
+        &self,
+        tx: &mut Tx<'_>,
+        requests: &mut [Vec<Incoming>],
+    ) -> Result<Vec<Vec<Receipt>>, DbError> {
         let conn = tx.conn();
-        let projects = meet_projects(conn, items)?;
+        let items: Vec<&Incoming> = requests.iter().flatten().collect();
+        let projects = meet_projects(conn, &items)?;
         let takes = |item: &Incoming| self.handler.takes(item.event_type.as_str());
-        let arrivals = arrivals(items, |item| judge(item, &projects, takes(item)));
+        let arrivals = arrivals(&items, |item| judge(item, &projects, takes(item)));
         let recorded = inbox::record(conn, &arrivals)?;
         let files = apply(conn, &arrivals, &recorded)?;
         hand_over(conn, &*self.handler, &arrivals, &recorded)?;
@@ -83,8 +89,10 @@ impl SetJob for Receive {
             earlier,
         };
         let mut seen = HashSet::new();
-        let receipt = |item| batch.receipt(item, seen.insert(key(item)));
-        items.iter().map(receipt).collect()
+        let each = items.iter().copied();
+        let mut receipts = each.map(|item| batch.receipt(item, seen.insert(key(item))));
+        let of_request = |events: &Vec<Incoming>| receipts.by_ref().take(events.len()).collect();
+        requests.iter().map(of_request).collect()
     }
 }
 
@@ -100,13 +108,16 @@ fn project_of(item: &Incoming) -> Option<(i64, &str)> {
 
 /// The projects that the batch names and that exist, after those were made that a source may make. They are
 /// made for stale events too, and from nothing but their code: so it does not matter which event made one.
-fn meet_projects(conn: &mut Conn, items: &[Incoming]) -> Result<HashMap<TenantCode, i64>, DbError> {
-    let named: BTreeSet<(i64, &str)> = items.iter().filter_map(project_of).collect();
+fn meet_projects(
+    conn: &mut Conn,
+    items: &[&Incoming],
+) -> Result<HashMap<TenantCode, i64>, DbError> {
+    let named: BTreeSet<(i64, &str)> = items.iter().filter_map(|item| project_of(item)).collect();
     let known = projects::ids(conn, named.iter().copied())?;
     let missing: BTreeMap<TenantCode, (NewProject, &str)> = items
         .iter()
         .filter(|item| item.source.unknown_project == UnknownProject::Create)
-        .filter_map(project_to_make)
+        .filter_map(|item| project_to_make(item))
         .filter(|(code, _)| !known.contains_key(code))
         .collect();
     if missing.is_empty() {
@@ -170,7 +181,7 @@ pub(crate) fn client_of(code: &ProjectCode) -> Option<ClientCode> {
 
 /// The events of the batch, each once, in the order in which rows are locked. Of equal keys the first counts.
 fn arrivals<'i>(
-    items: &'i [Incoming],
+    items: &[&'i Incoming],
     judge: impl Fn(&Incoming) -> Outcome,
 ) -> BTreeMap<EventKey<'i>, Arrival<'i>> {
     let mut arrivals: BTreeMap<EventKey<'i>, Arrival<'i>> = BTreeMap::new();

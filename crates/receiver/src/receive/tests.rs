@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 use super::{Incoming, Receipt, Receive};
 use crate::apply::Nothing;
 use crate::source::tests::unsigned;
-use crate::source::{Format, Source, UnknownProject};
+use crate::source::{Arrived, Format, Source, UnknownProject};
 use crate::store::activity::ActivityQuery;
 use crate::store::design_files::DesignFileQuery;
 use crate::store::inbox::InboxQuery;
@@ -70,12 +70,15 @@ impl Shop {
                 };
                 let body = render(profile, event, "endpoint").unwrap();
                 let id = event.id.to_string();
-                let accepted = source.accept(&[("webhook-id", id)][..], &body, 0).unwrap();
+                let arrived = source.accept(&[("webhook-id", id)][..], &body, 0);
+                let Arrived::One(accepted) = arrived.unwrap() else {
+                    unreachable!("it is no array");
+                };
                 self.receive.submit(
                     Incoming::new(Arc::clone(source), accepted, "{}".to_owned(), 0).submission(),
                 )
             });
-            receipts.extend(join_all(jobs).await.into_iter().map(Result::unwrap));
+            receipts.extend(join_all(jobs).await.into_iter().flat_map(Result::unwrap));
         }
         receipts
     }

@@ -13,7 +13,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use client::Client;
 use contract::{
     ForeignSender, Headers, Identity, Profile, ReceivedEvent, Refusal, Verifier, VerifyingKey,
-    WEBHOOK_ID_BYTES_MAX, dedupe_key, parse,
+    WEBHOOK_ID_BYTES_MAX, dedupe_key, parse, parse_batch,
 };
 use service::{Network, SecretText};
 
@@ -33,6 +33,10 @@ pub(crate) struct Source {
     /// With every key; not all need hold now.
     pub verifier: Verifier,
     pub allow_unsigned: bool,
+    /// Whether an id that is not signed tells requests apart whose bodies are equal.
+    pub unsigned_ids: bool,
+    /// Most events of one request.
+    pub batch_events_max: usize,
     /// Where it may send from; empty: from anywhere.
     pub networks: Vec<Network>,
     pub unknown_project: UnknownProject,
@@ -71,14 +75,24 @@ pub(crate) struct Key {
 pub(crate) struct Sources(Arc<RwLock<HashMap<String, Arc<Source>>>>);
 
 /// An event that is really the sender's.
-pub(crate) struct Accepted<'b> {
+pub(crate) struct Accepted {
     /// What tells it from others of the source.
     pub key: String,
     pub event: ReceivedEvent,
-    /// The bytes that were signed.
-    pub body: Cow<'b, [u8]>,
+    /// Its bytes, which were signed: the whole body, or its part of an array.
+    pub body: Vec<u8>,
     pub verified: Verified,
 }
+
+/// What a request that is really the sender's holds.
+pub(crate) enum Arrived {
+    One(Accepted),
+    /// An array, perhaps an empty one.
+    Batch(Vec<Accepted>),
+}
+
+/// The id that tells a request apart, what was signed of it, and how.
+type Judged<'b> = (Option<String>, Cow<'b, [u8]>, Verified);
 
 /// What a signature covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -219,17 +233,64 @@ impl Source {
     }
 
     /// Verifies, then parses. The key is the signed id, else the id in the body, else the body's SHA-256:
-    /// a captured body that comes again without its signed headers is still a repeat.
+    /// a captured body that comes again without its signed headers is still a repeat. The events of an array
+    /// have their own ids: the request's is the array's.
     ///
     /// # Errors
     /// [`Refusal`], every variant.
-    pub(crate) fn accept<'b, H: Headers + ?Sized>(
+    pub(crate) fn accept<H: Headers + ?Sized>(
+        &self,
+        headers: &H,
+        body: &[u8],
+        now_ms: i64,
+    ) -> Result<Arrived, Refusal> {
+        let (id, body, verified) = self.judge(headers, body, now_ms)?;
+        let accepted = |id: Option<String>, body: &[u8]| {
+            let event = self.format.parse(headers, body, now_ms)?;
+            let key = id
+                .or_else(|| event.id.clone().filter(|id| is_key(id)))
+                .unwrap_or_else(|| dedupe_key(body));
+            Ok(Accepted {
+                key,
+                event,
+                body: body.to_vec(),
+                verified,
+            })
+        };
+        let batch = match self.format {
+            Format::Wire(profile) => parse_batch(profile, &body)?,
+            Format::Foreign(_) => None,
+        };
+        let Some(events) = batch else {
+            return accepted(id, &body).map(Arrived::One);
+        };
+        if events.len() > self.batch_events_max {
+            return Err(Refusal::MalformedBody(format!(
+                "it holds {} events, and a request may hold {} (receiver.batch_events_max)",
+                events.len(),
+                self.batch_events_max
+            )));
+        }
+        let event = |(index, body): (usize, &[u8])| {
+            accepted(None, body).map_err(|refusal: Refusal| match refusal {
+                Refusal::MalformedBody(why) => {
+                    Refusal::MalformedBody(format!("event {index} of the array: {why}"))
+                }
+                other => other,
+            })
+        };
+        let events = events.into_iter().enumerate().map(event);
+        events.collect::<Result<_, _>>().map(Arrived::Batch)
+    }
+
+    /// Verifies, where the source asks for that.
+    fn judge<'b, H: Headers + ?Sized>(
         &self,
         headers: &H,
         body: &'b [u8],
         now_ms: i64,
-    ) -> Result<Accepted<'b>, Refusal> {
-        let (id, body, verified) = if self.allow_unsigned && !self.is_signed(headers) {
+    ) -> Result<Judged<'b>, Refusal> {
+        Ok(if self.allow_unsigned && !self.is_signed(headers) {
             let id = id_header(headers);
             (id, Cow::Borrowed(body), Verified::Unsigned)
         } else {
@@ -239,20 +300,12 @@ impl Source {
                 None => Verified::BodyAlone,
             };
             let id = match found.identity {
-                Identity::EventId(id) => Some(id),
-                Identity::BodySha256(_) => None,
+                Identity::EventId(id) if verified == Verified::Signed || self.unsigned_ids => {
+                    Some(id)
+                }
+                Identity::EventId(_) | Identity::BodySha256(_) => None,
             };
             (id, found.body, verified)
-        };
-        let event = self.format.parse(headers, &body, now_ms)?;
-        let key = id
-            .or_else(|| event.id.clone().filter(|id| is_key(id)))
-            .unwrap_or_else(|| dedupe_key(&body));
-        Ok(Accepted {
-            key,
-            event,
-            body,
-            verified,
         })
     }
 
@@ -335,6 +388,8 @@ pub(crate) mod tests {
                 body_signature: BodySignature::Refused,
             },
             allow_unsigned: true,
+            unsigned_ids: false,
+            batch_events_max: 2,
             networks: Vec::new(),
             unknown_project,
             sender: None,
@@ -346,8 +401,34 @@ pub(crate) mod tests {
     }
 
     fn key(source: &Source, headers: &[(&str, &str)], body: &str) -> Result<String, Refusal> {
-        let accepted = source.accept(headers, body.as_bytes(), 0);
-        accepted.map(|accepted| accepted.key)
+        keys(source, headers, body).map(|mut keys| keys.remove(0))
+    }
+
+    fn keys(source: &Source, headers: &[(&str, &str)], body: &str) -> Result<Vec<String>, Refusal> {
+        let arrived = source.accept(headers, body.as_bytes(), 0)?;
+        Ok(match arrived {
+            Arrived::One(accepted) => vec![accepted.key],
+            Arrived::Batch(events) => events.into_iter().map(|event| event.key).collect(),
+        })
+    }
+
+    #[test]
+    fn events_of_an_array_have_keys_of_their_own() {
+        let event =
+            |id: &str| format!(r#"{{{id}"type":"a","timestamp":"2025-10-21","data":{{}}}}"#);
+        let (one, none) = (event(r#""id":"e1","#), event(""));
+        let body = format!("[{one}, {none}]");
+        let expected = ["e1".to_owned(), dedupe_key(none.as_bytes())];
+        let header = [("webhook-id", "bat_1")];
+        assert_eq!(keys(&source(), &header, &body).unwrap(), expected);
+        assert!(keys(&source(), &header, "[]").unwrap().is_empty());
+        for (body, says) in [
+            (format!("[{one},{one},{one}]"), "receiver.batch_events_max"),
+            (format!("[{one},[]]"), "event 1 of the array"),
+        ] {
+            let refused = keys(&source(), &[], &body).unwrap_err().to_string();
+            assert!(refused.contains(says), "{refused}");
+        }
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub(crate) struct SourceOptions {
     pub body_only_signature: bool,
     /// Accept a signature over the body rewritten with sorted keys.
     pub legacy_sorted_signature: bool,
+    /// Tell requests that sign their body alone apart by an id that is not signed.
+    pub unsigned_ids: bool,
     /// Blocks of addresses it may send from; empty: any.
     pub allow_networks: Vec<String>,
     /// Longest body; 0: as `receiver.body_bytes_max`.
@@ -85,6 +87,7 @@ impl Default for SourceOptions {
             allow_unsigned: false,
             body_only_signature: false,
             legacy_sorted_signature: false,
+            unsigned_ids: false,
             allow_networks: Vec::new(),
             body_bytes_max: 0,
             unknown_project: UnknownProject::Keep,
@@ -134,6 +137,10 @@ impl SourceOptions {
         if (self.body_only_signature || self.legacy_sorted_signature) && !signs_body {
             let reason = "requests of this profile are always signed in the profile's own way";
             return Err(Unusable::both("body_only_signature", "profile", reason));
+        }
+        if self.unsigned_ids && format != Format::Foreign(ForeignSender::GitHub) {
+            let reason = "only requests of profile github carry an id that is not signed";
+            return Err(Unusable::both("unsigned_ids", "profile", reason));
         }
         if self.tolerance_seconds > TOLERANCE_SECONDS_MAX {
             let reason = format!("at most {TOLERANCE_SECONDS_MAX}");
@@ -252,6 +259,14 @@ mod tests {
                 },
                 1,
                 "body_only_signature",
+            ),
+            (
+                SourceOptions {
+                    unsigned_ids: true,
+                    ..options()
+                },
+                1,
+                "unsigned_ids",
             ),
             (
                 SourceOptions {

@@ -1,11 +1,12 @@
 //! Clients of the shop.
 
 use contract::ClientCode;
-use db::{Conn, DbError, sql};
+use db::{Conn, DbError, Value};
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Nullable, Text};
 
-use super::{Cursor, Filter, Id, Kind, List, Order, Page, Part, Placed, Slice};
+use super::records::{self, Record, Table};
+use super::{Cursor, Filter, Kind, List, Order, Page, Part, Placed, Slice};
 
 /// A client of the shop.
 #[derive(Debug, QueryableByName)]
@@ -45,6 +46,25 @@ impl Placed for Client {
     }
 }
 
+impl Record for Client {
+    type Fields = ClientFields;
+    const TABLE: Table = Table {
+        name: "clients",
+        alias: "c",
+        columns: &["name", "email", "phone", "notes"],
+    };
+    const LIST: List<'static> = LIST;
+
+    fn values(fields: &ClientFields) -> Vec<Value<'_>> {
+        vec![
+            fields.name.as_str().into(),
+            fields.email.as_deref().into(),
+            fields.phone.as_deref().into(),
+            fields.notes.as_deref().into(),
+        ]
+    }
+}
+
 /// Whether it was inserted: false when the code is taken.
 pub(crate) fn insert(
     conn: &mut Conn,
@@ -53,58 +73,8 @@ pub(crate) fn insert(
     fields: &ClientFields,
     now_ms: i64,
 ) -> Result<bool, DbError> {
-    let insert = sql(
-        "INSERT INTO clients (tenant_id, code, name, email, phone, notes, created_at_ms, changed_at_ms, revision) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1) ON CONFLICT (tenant_id, code) DO NOTHING",
-    );
-    let insert = insert
-        .bind(tenant)
-        .bind(code.as_str())
-        .bind(fields.name.as_str())
-        .bind(fields.email.as_deref())
-        .bind(fields.phone.as_deref())
-        .bind(fields.notes.as_deref())
-        .bind(now_ms)
-        .bind(now_ms);
-    Ok(conn.execute(insert)? == 1)
-}
-
-/// Its revision grows. False when it is no longer this revision.
-pub(crate) fn update(
-    conn: &mut Conn,
-    (tenant, id, revision): (i64, i64, i64),
-    fields: &ClientFields,
-    now_ms: i64,
-) -> Result<bool, DbError> {
-    let update = sql(
-        "UPDATE clients SET name = ?, email = ?, phone = ?, notes = ?, changed_at_ms = ?, \
-         revision = revision + 1 WHERE tenant_id = ? AND id = ? AND revision = ?",
-    );
-    let update = update
-        .bind(fields.name.as_str())
-        .bind(fields.email.as_deref())
-        .bind(fields.phone.as_deref())
-        .bind(fields.notes.as_deref())
-        .bind(now_ms)
-        .bind(tenant)
-        .bind(id)
-        .bind(revision);
-    Ok(conn.execute(update)? == 1)
-}
-
-/// False when it is no longer this revision.
-pub(crate) fn delete(
-    conn: &mut Conn,
-    (tenant, id, revision): (i64, i64, i64),
-) -> Result<bool, DbError> {
-    let delete = sql("DELETE FROM clients WHERE tenant_id = ? AND id = ? AND revision = ?");
-    Ok(conn.execute(delete.bind(tenant).bind(id).bind(revision))? == 1)
-}
-
-pub(crate) fn exists(conn: &mut Conn, tenant: i64, code: &ClientCode) -> Result<bool, DbError> {
-    let select = sql("SELECT id FROM clients WHERE tenant_id = ? AND code = ?");
-    let row: Option<Id> = conn.row(select.bind(tenant).bind(code.as_str()))?;
-    Ok(row.is_some())
+    let named = (tenant, code.as_str());
+    records::insert::<Client>(conn, named, Vec::new(), fields, now_ms)
 }
 
 /// By code.
@@ -120,16 +90,6 @@ const LIST: List<'static> = List {
     joins: "",
     order: ORDER,
 };
-
-pub(crate) fn find(
-    conn: &mut Conn,
-    tenant: i64,
-    code: &ClientCode,
-) -> Result<Option<Client>, DbError> {
-    Filter::tenant("c.tenant_id", tenant)
-        .and_with("c.code = ?", Some(code.as_str().to_owned()))
-        .first(conn, &LIST)
-}
 
 pub(crate) fn list(
     conn: &mut Conn,

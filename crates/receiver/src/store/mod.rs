@@ -8,6 +8,7 @@ mod filter;
 pub(crate) mod inbox;
 pub(crate) mod projects;
 pub(crate) mod reconciliations;
+pub(crate) mod records;
 mod rows;
 pub(crate) mod sources;
 

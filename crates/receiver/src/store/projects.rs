@@ -7,6 +7,7 @@ use db::{Conn, DbError, Value, sql};
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Double, Nullable, SmallInt, Text};
 
+use super::records::{self, Record, Table};
 use super::{Cursor, Filter, Kind, List, Order, Page, Part, Placed, Slice, rows};
 
 /// A project of the shop.
@@ -75,12 +76,6 @@ impl ProjectFields {
     }
 }
 
-impl NewProject {
-    fn number(&self) -> i64 {
-        number(self.code.as_str())
-    }
-}
-
 /// The number at the end of a code.
 fn number(code: &str) -> i64 {
     let digits = code.rsplit('-').next().unwrap_or_default();
@@ -111,68 +106,45 @@ const LIST: List<'static> = List {
     joins: "LEFT JOIN clients c ON c.tenant_id = p.tenant_id AND c.code = p.client_code",
     order: ORDER,
 };
-const BEFORE: &str = "INSERT INTO projects (tenant_id, code, number, client_code, name, status, due_date, material, \
-    thickness_mm, notes, created_at_ms, changed_at_ms, revision) VALUES";
-const AFTER: &str = "ON CONFLICT (tenant_id, code) DO NOTHING";
+
+impl Record for Project {
+    type Fields = ProjectFields;
+    const TABLE: Table = Table {
+        name: "projects",
+        alias: "p",
+        columns: &[
+            "name",
+            "status",
+            "due_date",
+            "material",
+            "thickness_mm",
+            "notes",
+        ],
+    };
+    const LIST: List<'static> = LIST;
+
+    fn values(fields: &ProjectFields) -> Vec<Value<'_>> {
+        vec![
+            fields.name.as_deref().into(),
+            fields.status.into(),
+            fields.due_date.as_deref().into(),
+            fields.material.as_deref().into(),
+            fields.thickness_mm.into(),
+            fields.notes.as_deref().into(),
+        ]
+    }
+}
 
 /// Whether it was inserted: false when the code is taken.
 pub(crate) fn insert(conn: &mut Conn, tenant: i64, project: &NewProject) -> Result<bool, DbError> {
-    let statement = sql(format!(
-        "{BEFORE} (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1) {AFTER}"
-    ));
-    Ok(conn.execute(statement.bind_all(row(tenant, project)))? == 1)
-}
-
-fn row(tenant: i64, project: &NewProject) -> [Value<'_>; 12] {
-    let fields = &project.fields;
-    [
-        tenant.into(),
-        project.code.as_str().into(),
-        project.number().into(),
-        project.client_code.as_ref().map(ClientCode::as_str).into(),
-        fields.name.as_deref().into(),
-        fields.status.into(),
-        fields.due_date.as_deref().into(),
-        fields.material.as_deref().into(),
-        fields.thickness_mm.into(),
-        fields.notes.as_deref().into(),
-        project.created_at_ms.into(),
-        project.created_at_ms.into(),
-    ]
-}
-
-/// Its revision grows. False when it is no longer this revision.
-pub(crate) fn update(
-    conn: &mut Conn,
-    (tenant, id, revision): (i64, i64, i64),
-    fields: &ProjectFields,
-    now_ms: i64,
-) -> Result<bool, DbError> {
-    let update = sql(
-        "UPDATE projects SET name = ?, status = ?, due_date = ?, material = ?, thickness_mm = ?, notes = ?, \
-         changed_at_ms = ?, revision = revision + 1 WHERE tenant_id = ? AND id = ? AND revision = ?",
-    );
-    let update = update
-        .bind(fields.name.as_deref())
-        .bind(fields.status)
-        .bind(fields.due_date.as_deref())
-        .bind(fields.material.as_deref())
-        .bind(fields.thickness_mm)
-        .bind(fields.notes.as_deref())
-        .bind(now_ms)
-        .bind(tenant)
-        .bind(id)
-        .bind(revision);
-    Ok(conn.execute(update)? == 1)
-}
-
-/// False when it is no longer this revision.
-pub(crate) fn delete(
-    conn: &mut Conn,
-    (tenant, id, revision): (i64, i64, i64),
-) -> Result<bool, DbError> {
-    let delete = sql("DELETE FROM projects WHERE tenant_id = ? AND id = ? AND revision = ?");
-    Ok(conn.execute(delete.bind(tenant).bind(id).bind(revision))? == 1)
+    let code = project.code.as_str();
+    let client = project.client_code.as_ref().map(ClientCode::as_str);
+    let fixed = vec![
+        ("number", number(code).into()),
+        ("client_code", client.into()),
+    ];
+    let (fields, now_ms) = (&project.fields, project.created_at_ms);
+    records::insert::<Project>(conn, (tenant, code), fixed, fields, now_ms)
 }
 
 #[derive(QueryableByName)]
@@ -240,16 +212,6 @@ pub(crate) fn codes_like(
     let select = sql("SELECT code FROM projects WHERE tenant_id = ? AND code LIKE ?");
     let codes: Vec<Code> = conn.rows(select.bind(tenant).bind(format!("{beginning}%")))?;
     Ok(codes.into_iter().map(|row| row.code).collect())
-}
-
-pub(crate) fn find(
-    conn: &mut Conn,
-    tenant: i64,
-    code: &ProjectCode,
-) -> Result<Option<Project>, DbError> {
-    Filter::tenant("p.tenant_id", tenant)
-        .and_with("p.code = ?", Some(code.as_str().to_owned()))
-        .first(conn, &LIST)
 }
 
 /// What a list of projects may be narrowed to.

@@ -2,10 +2,11 @@
 
 use contract::{Event, FileEventKind};
 use futures_util::future::join_all;
+use receiver::Receiver;
 use serde_json::{Value as Json, json};
 use testkit::TempDb;
 
-use crate::harness::{TestReceiver, event, snapshot};
+use crate::harness::{TestReceiver, event, settings, snapshot};
 
 #[tokio::test]
 async fn the_same_event_fifty_times_at_once_is_one_activity() {
@@ -24,6 +25,28 @@ async fn the_same_event_fifty_times_at_once_is_one_activity() {
         assert_eq!(shop.items("/activity").await.len(), 1);
         assert_eq!(shop.items("/inbox").await[0]["duplicates"], 49);
         shop.stop().await;
+    }
+}
+
+/// A SQLite file has one receiver; a database on a server may have several.
+#[tokio::test]
+async fn a_second_receiver_on_the_same_file_is_refused() {
+    for (temp, is_shared) in TempDb::both().into_iter().zip([false, true]) {
+        let shop = TestReceiver::start(&temp).await;
+        let second = settings(&[
+            format!("receiver.database.url={}", temp.url_text()),
+            format!("data_dir={}", temp.folder().display()),
+        ]);
+        let opened = Receiver::start(second).await;
+        assert_eq!(opened.is_ok(), is_shared);
+        if let Err(refused) = opened {
+            let sentence = refused.to_string();
+            assert!(sentence.contains("in use by another process"), "{sentence}");
+            assert!(sentence.ends_with("stop that one first"), "{sentence}");
+        }
+        shop.stop().await;
+        let again = TestReceiver::start(&temp).await;
+        again.stop().await;
     }
 }
 

@@ -105,7 +105,7 @@ async fn an_unknown_source_and_an_oversized_body_are_refused() {
 /// Signed, but no envelope.
 const MALFORMED: [&str; 12] = [
     "",
-    "[]",
+    "[[]]",
     "null",
     "{",
     "{}",

@@ -3,7 +3,7 @@
 use contract::{FileEventKind, Profile, render};
 use reqwest::Method;
 use reqwest::header::HeaderMap;
-use ring::hmac;
+use ring::{digest, hmac};
 use serde_json::{Value as Json, json};
 use testkit::TempDb;
 
@@ -239,6 +239,11 @@ async fn github_is_taken_as_it_signs_and_kept_without_proofs() {
         send(github("d1", "a-secret-of-mine")).await.1["duplicate"],
         true
     );
+    // Nothing but the body is signed: a caught request under another id is the same.
+    assert_eq!(
+        send(github("d2", "a-secret-of-mine")).await.1["duplicate"],
+        true
+    );
     for (headers, code) in [
         (github("d2", "another-secret"), "signature_mismatch"),
         (headers(&[("x-github-event", "push")]), "missing_signature"),
@@ -248,14 +253,46 @@ async fn github_is_taken_as_it_signs_and_kept_without_proofs() {
     }
     let inbox = shop.items("/inbox").await;
     assert_eq!(inbox[0]["event_type"], "github.pull_request.opened");
-    assert_eq!((inbox.len(), &inbox[0]["event_id"]), (1, &json!("d1")));
+    let sha256 = digest::digest(&digest::SHA256, OPENED);
+    let key: String = sha256
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    assert_eq!((inbox.len(), &inbox[0]["event_id"]), (1, &json!(key)));
+    assert_eq!(inbox[0]["duplicates"], 2);
     let at = format!("/inbox/{}", inbox[0]["id"]);
     let (_, one) = shop.get(&at).await;
     assert_eq!(one["headers"]["x-github-event"], "pull_request");
+    assert_eq!(one["headers"]["x-github-delivery"], "d1");
     assert_eq!(one["headers"]["x-hub-signature-256"], "***");
     assert_eq!(one["verified"], "body_signed");
     let (status, again) = shop.post(&format!("{at}/reapply"), &json!({})).await;
     assert_eq!((status, &again["success"]), (200, &json!(true)), "{again}");
+    shop.stop().await;
+}
+
+#[tokio::test]
+async fn ids_that_are_not_signed_tell_events_apart_where_a_source_says_so() {
+    let temp = TempDb::sqlite();
+    let extra = [&FOREIGN[..], &["sources.code.unsigned_ids=true"]].concat();
+    let shop = TestReceiver::start_with(&temp, &extra).await;
+    for (id, is_repeat) in [("d1", false), ("d2", false), ("d1", true)] {
+        let headers = github(id, "a-secret-of-mine");
+        let (status, told) = shop.send_raw("code", headers, OPENED.to_vec()).await;
+        assert_eq!(
+            (status, told["duplicate"] == true),
+            (200, is_repeat),
+            "{told}"
+        );
+    }
+    let (status, refused) = shop
+        .post(
+            "/api/v1/sources",
+            &json!({"name": "x", "options": {"unsigned_ids": true}}),
+        )
+        .await;
+    assert_eq!(status, 422, "{refused}");
     shop.stop().await;
 }
 

@@ -298,3 +298,116 @@ async fn activity_says_what_changed_in_sequence_order() {
         shop.stop().await;
     }
 }
+
+/// The array of these events, each as `profile` renders it, signed as one request.
+fn array(profile: Profile, events: &[&Event]) -> Vec<u8> {
+    let rendered = events.iter().map(|event| {
+        let body = render(profile, event, "endpoint").unwrap();
+        String::from_utf8(body.to_vec()).unwrap()
+    });
+    format!("[{}]", rendered.collect::<Vec<_>>().join(",\n")).into_bytes()
+}
+
+#[tokio::test]
+async fn the_events_of_an_array_are_each_taken_once() {
+    for temp in TempDb::both() {
+        let shop = TestReceiver::start_with(&temp, &BATCHES).await;
+        shop.make_project().await;
+        let events: Vec<Event> = (1..=3)
+            .map(|id| event(FileEventKind::Processed, 2, &snapshot(id)))
+            .collect();
+        let [one, two, three] = &events[..] else {
+            unreachable!("there are three");
+        };
+        assert_eq!(shop.send("shop", one).await.0, 200);
+        for (source, profile) in [
+            ("shop", Profile::Standard),
+            ("clouds", Profile::CloudEvents),
+        ] {
+            let body = array(profile, &[one, two, two, three]);
+            let send = async |id: &str| {
+                let headers = sign(id, now_s(), &body);
+                shop.send_raw(source, headers, body.clone()).await
+            };
+            let repeats = |told: &Json| -> Vec<bool> {
+                let events = told["events"].as_array().unwrap().iter();
+                events.map(|event| event["duplicate"] == true).collect()
+            };
+            let (status, told) = send("bat_1").await;
+            assert_eq!(
+                (status, &told["message"]),
+                (200, &json!("4 events")),
+                "{told}"
+            );
+            let was_sent = source == "shop";
+            assert_eq!(repeats(&told), [was_sent, false, true, false], "{told}");
+            assert!(told["events"][3]["project_id"].is_i64(), "{told}");
+            assert_eq!(repeats(&send("bat_2").await.1), [true; 4]);
+            let inbox = shop.items(&format!("/inbox?source={source}")).await;
+            assert_eq!(inbox.len(), 3);
+            assert_eq!(inbox[0]["event_id"], json!(three.id.to_string()));
+        }
+        let (_, last) = shop.get("/inbox/1").await;
+        assert!(last["body"].as_str().unwrap().starts_with('{'), "{last}");
+        assert_eq!(shop.items("/design-files").await.len(), 6);
+        shop.stop().await;
+    }
+}
+
+const BATCHES: [&str; 3] = [
+    "receiver.batch_events_max=4",
+    "sources.clouds.profile=cloudevents",
+    "sources.clouds.secrets=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+];
+
+#[tokio::test]
+async fn an_array_with_something_wrong_in_it_is_refused_by_name() {
+    let temp = TempDb::sqlite();
+    let shop = TestReceiver::start_with(&temp, &BATCHES).await;
+    let good = event(FileEventKind::Processed, 2, &snapshot(1));
+    let four = array(Profile::Standard, &[&good; 4]);
+    let good = String::from_utf8(array(Profile::Standard, &[&good])).unwrap();
+    let good = good.trim_matches(['[', ']']);
+    let no_id = r#"{"id":"e9","type":"file.processed","timestamp":"2025-10-21","data":{}}"#;
+    let cases = [
+        ("shop", "[]".to_owned(), 200, "0 events"),
+        ("shop", String::from_utf8(four).unwrap(), 200, "4 events"),
+        (
+            "shop",
+            format!("[{good},{good},{good},{good},{good}]"),
+            400,
+            "receiver.batch_events_max",
+        ),
+        ("shop", format!("[{good},7]"), 400, "event 1 of the array"),
+        ("shop", format!("[{good},"), 400, "malformed_body"),
+        ("shop", format!("[{good},{no_id}]"), 422, "[1].data"),
+        (
+            "module-n",
+            "[{}]".to_owned(),
+            400,
+            "profile module-n holds one event",
+        ),
+    ];
+    for (source, body, expected, says) in cases {
+        let (status, told) = shop
+            .send_raw(
+                source,
+                sign("bat_1", now_s(), body.as_bytes()),
+                body.clone().into(),
+            )
+            .await;
+        let text = told.to_string();
+        assert_eq!(status, expected, "{body}: {text}");
+        assert!(text.contains(says), "{body}: {text}");
+    }
+    // What stood beside the refused one was taken.
+    let states: Vec<Json> = shop
+        .items("/inbox")
+        .await
+        .iter()
+        .map(|one| one["state"].clone())
+        .collect();
+    assert_eq!(states.len(), 2, "{states:?}");
+    assert!(states.contains(&json!("failed")), "{states:?}");
+    shop.stop().await;
+}

@@ -1,21 +1,20 @@
 //! Keys made, listed and revoked at the machine itself, without a key; the service may run or not, and hears of it
 //! within seconds. It must never print a key: who asked for it gets it once.
 
-use access::{KeyError, Keys, NewKey, Scope, Scopes};
-use contract::{format_ms, parse_ms};
-use db::{SystemClock, Writer};
+use db::{Database, SystemClock, Writer, WriterSettings};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use std::sync::Arc;
 
-use crate::settings::IngestSettings;
-use crate::start::{StartError, open_database};
+use crate::keys::{KeyError, Keys, NewKey};
+use crate::scope::{Scope, Scopes};
 
 const NAME_CHARS_MAX: usize = 100;
 
 /// Why a key was not made or revoked.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyDeskError {
-    #[error(transparent)]
-    Start(#[from] StartError),
     #[error(transparent)]
     Keys(#[from] KeyError),
     #[error("--scopes: `{0}` is no scope: there are upload, read, publish, manage and admin")]
@@ -24,8 +23,10 @@ pub enum KeyDeskError {
     NoScope,
     #[error("--name and --tenant: 1 to {NAME_CHARS_MAX} characters")]
     Name,
-    #[error("--expires: {0}")]
-    Expires(#[from] contract::TimeError),
+    #[error(
+        "--expires: `{0}` is neither a date like 2027-01-31 nor a time like 2027-01-31T12:00:00Z"
+    )]
+    Expires(String),
     #[error("key {0} does not exist, or is revoked already")]
     NotFound(i64),
 }
@@ -42,25 +43,20 @@ pub struct ShownKey {
     pub expires_at: Option<String>,
 }
 
-/// The keys of the service whose settings these are.
+/// The keys of the service whose database this is.
 pub struct KeyDesk {
     keys: Keys,
     writer: Writer,
 }
 
 impl KeyDesk {
-    /// Opens the database, and makes its tables if this is the first use. Blocks.
+    /// Starts a writer of its own beside the service's. Blocks.
     ///
     /// # Errors
-    /// [`KeyDeskError::Start`], [`KeyDeskError::Keys`].
-    pub fn open(settings: &IngestSettings) -> Result<Self, KeyDeskError> {
-        let database = open_database(settings)?;
-        let writer = Writer::start(&database, settings.writer.clone());
-        let writer = writer.map_err(|cause| StartError::Database {
-            url: database.url().to_string(),
-            cause,
-        })?;
-        let keys = Keys::open(&database, &writer, Arc::new(SystemClock), true)?;
+    /// [`KeyError::Database`].
+    pub fn open(database: &Database, writer: WriterSettings) -> Result<Self, KeyError> {
+        let writer = Writer::start(database, writer)?;
+        let keys = Keys::open(database, &writer, Arc::new(SystemClock), true)?;
         Ok(Self { keys, writer })
     }
 
@@ -91,7 +87,7 @@ impl KeyDesk {
         let new = NewKey {
             name: name.trim().to_owned(),
             scopes,
-            expires_at_ms: expires.map(parse_ms).transpose()?,
+            expires_at_ms: expires.map(moment).transpose()?,
         };
         let tenant_id = self.keys.tenant(tenant.trim()).await?;
         let created = self.keys.create(tenant_id, new).await?;
@@ -110,7 +106,7 @@ impl KeyDesk {
             scopes: key.scopes().to_string(),
             name: key.name,
             hint: key.hint,
-            expires_at: key.expires_at_ms.map(format_ms),
+            expires_at: key.expires_at_ms.and_then(shown),
         });
         Ok(shown.collect())
     }
@@ -128,8 +124,45 @@ impl KeyDesk {
     }
 }
 
+/// The beginning of a day in UTC, or a time, Unix ms.
+fn moment(text: &str) -> Result<i64, KeyDeskError> {
+    let of_day = |day: Date| day.to_zoned(TimeZone::UTC).ok();
+    let day = text.parse().ok().and_then(of_day);
+    let time = match day {
+        Some(day) => Some(day.timestamp()),
+        None => text.parse().ok(),
+    };
+    let unusable = || KeyDeskError::Expires(text.to_owned());
+    time.map(Timestamp::as_millisecond).ok_or_else(unusable)
+}
+
+/// RFC 3339.
+fn shown(ms: i64) -> Option<String> {
+    let time = Timestamp::from_millisecond(ms).ok()?;
+    Some(format!("{time:.3}"))
+}
+
 impl Drop for KeyDesk {
     fn drop(&mut self) {
         self.writer.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_end_on_a_day_or_at_a_time() {
+        for (text, at) in [
+            ("2030-01-31", "2030-01-31T00:00:00.000Z"),
+            ("2030-01-31T12:30:00Z", "2030-01-31T12:30:00.000Z"),
+            ("2030-01-31T12:30:00+02:00", "2030-01-31T10:30:00.000Z"),
+        ] {
+            assert_eq!(shown(moment(text).unwrap()).unwrap(), at);
+        }
+        for text in ["", "soon", "2030-02-30", "31.1.2030"] {
+            assert!(moment(text).is_err(), "{text}");
+        }
     }
 }
