@@ -177,7 +177,11 @@ pub fn mount<P: AsRef<str>>(
         PathConfig::default()
             .error_handler(|_, _| Problem::new(Code::NotFound, "nothing has this id").into()),
     );
-    for calls in table.chunk_by(|(a, _), (b, _)| a.as_ref() == b.as_ref()) {
+    let resources = || table.chunk_by(|(a, _), (b, _)| a.as_ref() == b.as_ref());
+    let has_id = |calls: &&[(P, &Call)]| calls.iter().any(|(path, _)| path.as_ref().contains('{'));
+    // Tried in this order: a fixed path is compared, one with an id is matched against a pattern.
+    let fixed = resources().filter(|calls| !has_id(calls));
+    for calls in fixed.chain(resources().filter(has_id)) {
         let mounted = calls
             .iter()
             .filter_map(|(path, call)| Some((path, call, call.to?)));

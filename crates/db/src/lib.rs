@@ -24,8 +24,8 @@ pub use settings::{DatabaseSection, DatabaseSettings, DatabaseUrl, UrlError};
 pub use sql::{Sql, Value, sql};
 pub use upkeep::{Examined, examine, snapshot};
 pub use writer::{
-    BATCH_BUCKETS, Lane, SetJob, Submission, Submitter, Tx, TxError, TxResult, WriteError, Writer,
-    WriterSettings, WriterStats,
+    Answer, BATCH_BUCKETS, Lane, SetJob, Submission, Submitter, Tx, TxError, TxResult, WriteError,
+    Writer, WriterSettings, WriterStats,
 };
 
 /// Embeds a folder of migrations at compile time; whoever calls it also depends on diesel_migrations, which it names.

@@ -14,8 +14,14 @@ use crate::publish_rows::EventRow;
 use crate::slots::Slot;
 use crate::transport::Outcome;
 
-/// Most deliveries taken at once: others wait for the transaction.
-const TAKEN_MAX: usize = 64;
+/// Most deliveries taken at once: others wait for the transaction. SQLite reads and writes row by row; PostgreSQL takes
+/// a hundred in about the time of one.
+const fn taken_max(backend: Backend) -> usize {
+    match backend {
+        Backend::Sqlite => 32,
+        Backend::Postgres => 128,
+    }
+}
 
 /// A delivery taken, with its event and its room in memory.
 pub(crate) struct Claimed {
@@ -43,7 +49,7 @@ pub(crate) struct Wanted {
     pub(crate) origin: String,
     pub(crate) endpoint_id: i64,
     pub(crate) now_ms: i64,
-    /// Most deliveries; never more than [`TAKEN_MAX`].
+    /// Most deliveries; never more than [`taken_max`].
     pub(crate) limit: usize,
 }
 
@@ -160,6 +166,7 @@ pub(crate) fn take(
 
 /// What may be taken; on PostgreSQL locked, without waiting for what another node is taking.
 fn due(conn: &mut Conn, wanted: &Wanted) -> Result<Vec<DueRow>, DbError> {
+    let limit = wanted.limit.min(taken_max(conn.backend()));
     let lock = match conn.backend() {
         Backend::Sqlite => "",
         Backend::Postgres => " FOR UPDATE OF d SKIP LOCKED",
@@ -173,7 +180,7 @@ fn due(conn: &mut Conn, wanted: &Wanted) -> Result<Vec<DueRow>, DbError> {
         ))
         .bind(wanted.endpoint_id)
         .bind(wanted.now_ms)
-        .bind(i64::try_from(wanted.limit.min(TAKEN_MAX)).unwrap_or(i64::MAX)),
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX)),
     )
 }
 

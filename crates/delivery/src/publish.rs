@@ -20,6 +20,8 @@ use crate::slots::Slots;
 
 /// What an event holds in memory beyond its data.
 const EVENT_BYTES: usize = 512;
+/// Bytes of a batch's events that are handed in before others have a turn.
+const TOGETHER_BYTES: usize = 16 * 1024;
 /// Longest `Idempotency-Key`, bytes.
 const KEY_BYTES_MAX: usize = 255;
 
@@ -176,22 +178,59 @@ impl Publisher {
         self.accept_in(&self.set, request).await
     }
 
-    /// Publishes many, each accepted or refused by itself, answered in order. Takes a quarter of the writer's
-    /// room at most, so that a batch never holds up others.
-    pub async fn accept_all(
+    /// Publishes many, each accepted or refused by itself, answered in order. Takes little of the writer's room, and
+    /// lets others have the thread in between, so that a batch holds up nobody. A request that is an error already
+    /// stays one.
+    pub async fn accept_all<E>(
         &self,
-        requests: Vec<PublishRequest>,
-    ) -> Vec<Result<Accepted, WriteError<PublishRefusal>>> {
-        let each = requests.into_iter();
-        let each = each.map(|request| self.accept_in(&self.bulk, request));
-        futures_util::future::join_all(each).await
+        requests: impl IntoIterator<Item = Result<PublishRequest, E>>,
+    ) -> Vec<Result<Result<Accepted, WriteError<PublishRefusal>>, E>> {
+        let (mut answers, mut bytes) = (Vec::new(), 0);
+        for request in requests {
+            let answer = request.map(|request| {
+                bytes += memory_bytes(request.event.data.as_str().len());
+                self.accept_in(&self.bulk, request)
+            });
+            answers.push(async { Ok(answer?.await) });
+            if bytes >= TOGETHER_BYTES {
+                bytes = 0;
+                tokio::task::yield_now().await;
+            }
+        }
+        futures_util::future::join_all(answers).await
     }
 
-    async fn accept_in<const BULK: bool>(
+    /// Hands it in at once; the answer comes after the commit.
+    fn accept_in<const BULK: bool>(
         &self,
         set: &Submitter<PublishSet<BULK>>,
         request: PublishRequest,
-    ) -> Result<Accepted, WriteError<PublishRefusal>> {
+    ) -> impl Future<Output = Result<Accepted, WriteError<PublishRefusal>>> + Send + use<BULK> {
+        let handed_in = self.hand_in(set, request);
+        async {
+            let (written, warnings) = handed_in?;
+            let written = written.await.map_err(widen)?;
+            let (published, repeated) = written.map_err(WriteError::Refused)?;
+            Ok(Accepted {
+                published,
+                repeated,
+                warnings,
+            })
+        }
+    }
+
+    /// The answer to come, and what is warned of.
+    fn hand_in<const BULK: bool>(
+        &self,
+        set: &Submitter<PublishSet<BULK>>,
+        request: PublishRequest,
+    ) -> Result<
+        (
+            impl Future<Output = db::Answer<PublishSet<BULK>>> + Send + use<BULK>,
+            Vec<String>,
+        ),
+        WriteError<PublishRefusal>,
+    > {
         let (version, warnings) = self.inner.check(&request).map_err(WriteError::Refused)?;
         let idempotency = Idempotency::of(&request);
         let item = Item {
@@ -199,13 +238,7 @@ impl Publisher {
             idempotency,
             checked: Some(version),
         };
-        let written = set.submit(item.submission()).await.map_err(widen)?;
-        let (published, repeated) = written.map_err(WriteError::Refused)?;
-        Ok(Accepted {
-            published,
-            repeated,
-            warnings,
-        })
+        Ok((set.submit(item.submission()), warnings))
     }
 
     fn prepared<E>(&self, new: NewEvent, id: Option<EventId>) -> Result<Prepared, WriteError<E>> {

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::checkpoints::Checkpoints;
 use super::queue::{Failure, Portion, Signal, Source};
 use super::tx::Tx;
 use super::{Counters, lock};
@@ -24,6 +25,7 @@ pub(crate) struct Shard {
     pub(crate) signal: Arc<Signal>,
     pub(crate) sources: Arc<Mutex<Vec<Arc<dyn Source>>>>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) checkpoints: Option<Checkpoints>,
 }
 
 /// How a transaction came to nothing.
@@ -36,14 +38,18 @@ enum Abort {
 
 impl Shard {
     pub(crate) fn run(mut self) {
+        self.checkpoints = Checkpoints::start(&self.database);
         while self.signal.wait() {
             let sources = lock(&self.sources).clone();
-            let portions: Vec<_> = sources
-                .iter()
-                .filter_map(|source| source.take(self.index))
-                .collect();
-            if !portions.is_empty() {
-                self.write(portions);
+            // Bulk work in transactions of its own: whoever comes meanwhile waits for one of them, not for two.
+            for bulk in [false, true] {
+                let portions: Vec<_> = sources
+                    .iter()
+                    .filter_map(|source| source.take(self.index, bulk))
+                    .collect();
+                if !portions.is_empty() {
+                    self.write(portions);
+                }
             }
         }
     }
@@ -118,6 +124,9 @@ impl Shard {
         }
         let jobs: usize = portions.iter().map(|p| p.len()).sum();
         self.counters.committed(jobs as u64);
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.committed();
+        }
         for effect in effects {
             // The commit stands: a defect in an effect must not cost the callers their answer.
             if catch_unwind(AssertUnwindSafe(effect)).is_err() {

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::queue::{Failure, Portion, Queues, Refusal, Signal, Source};
 use super::tx::{Tx, TxError, TxResult};
-use super::{BULK_SHARE, Lane, WriteError, WriterSettings};
+use super::{Lane, WriteError, WriterSettings};
 use crate::error::{DbError, DbErrorKind};
 
 /// Most closures in one transaction.
@@ -89,13 +89,19 @@ where
 pub(crate) struct Closures {
     urgent: Queues<Closure>,
     bulk: Queues<Closure>,
+    bulk_share: usize,
 }
 
 impl Closures {
-    pub(crate) fn new(signals: Vec<Arc<Signal>>, settings: &WriterSettings) -> Self {
+    pub(crate) fn new(
+        signals: Vec<Arc<Signal>>,
+        settings: &WriterSettings,
+        bulk_share: usize,
+    ) -> Self {
         Self {
             urgent: Queues::new(signals.clone(), settings),
             bulk: Queues::new(signals, settings),
+            bulk_share,
         }
     }
 
@@ -119,10 +125,13 @@ impl Source for Closures {
         CLOSURES_RANK
     }
 
-    fn take(&self, shard: usize) -> Option<Box<dyn Portion>> {
-        let mut closures = self.urgent.take(shard, CLOSURES_MAX, usize::MAX);
-        let room = (CLOSURES_MAX - closures.len()).clamp(1, CLOSURES_MAX / BULK_SHARE);
-        closures.extend(self.bulk.take(shard, room, usize::MAX));
+    fn take(&self, shard: usize, bulk: bool) -> Option<Box<dyn Portion>> {
+        let (queues, most) = if bulk {
+            (&self.bulk, CLOSURES_MAX / self.bulk_share)
+        } else {
+            (&self.urgent, CLOSURES_MAX)
+        };
+        let closures = queues.take(shard, most, usize::MAX);
         (!closures.is_empty()).then(|| Box::new(ClosurePortion(closures)) as Box<dyn Portion>)
     }
 }

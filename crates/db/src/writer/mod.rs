@@ -10,6 +10,7 @@
 //! sound is then run again, job by job. Jobs must therefore bear being run more than once.
 
 mod batch;
+mod checkpoints;
 mod closures;
 mod queue;
 mod sets;
@@ -21,17 +22,15 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
+use crate::conn::Backend;
 use crate::database::Database;
 use crate::error::DbError;
 use batch::Shard;
 use closures::{Closure, Closures};
 use queue::{Signal, Source};
 
-pub use sets::{SetJob, Submission, Submitter};
+pub use sets::{Answer, SetJob, Submission, Submitter};
 pub use tx::{Tx, TxError, TxResult};
-
-/// Bulk work gets one part in so many of a batch: whoever comes meanwhile waits for the transaction under way.
-const BULK_SHARE: usize = 16;
 
 /// How urgent a job is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +123,7 @@ pub struct Writer {
 
 struct Inner {
     settings: WriterSettings,
+    bulk_share: usize,
     signals: Vec<Arc<Signal>>,
     closures: Arc<Closures>,
     sources: Arc<Mutex<Vec<Arc<dyn Source>>>>,
@@ -135,11 +135,12 @@ impl Writer {
     /// Opens the writing connections and starts their threads.
     pub fn start(database: &Database, settings: WriterSettings) -> Result<Self, DbError> {
         let shards = match database.backend() {
-            crate::Backend::Sqlite => 1,
-            crate::Backend::Postgres => settings.threads.max(1),
+            Backend::Sqlite => 1,
+            Backend::Postgres => settings.threads.max(1),
         };
         let signals: Vec<_> = (0..shards).map(|_| Arc::new(Signal::default())).collect();
-        let closures = Arc::new(Closures::new(signals.clone(), &settings));
+        let bulk_share = bulk_share(database.backend());
+        let closures = Arc::new(Closures::new(signals.clone(), &settings, bulk_share));
         let sources: Arc<Mutex<Vec<Arc<dyn Source>>>> =
             Arc::new(Mutex::new(vec![closures.clone() as Arc<dyn Source>]));
         let counters = Arc::new(Counters::default());
@@ -152,6 +153,7 @@ impl Writer {
                 signal: Arc::clone(signal),
                 sources: Arc::clone(&sources),
                 counters: Arc::clone(&counters),
+                checkpoints: None,
             };
             threads.push(
                 std::thread::Builder::new()
@@ -165,6 +167,7 @@ impl Writer {
         Ok(Self {
             inner: Arc::new(Inner {
                 settings,
+                bulk_share,
                 signals,
                 closures,
                 sources,
@@ -177,7 +180,13 @@ impl Writer {
     /// Adds a kind of set job. Kinds of lower [`SetJob::RANK`] run first in every batch, which fixes the
     /// order in which locks are taken.
     pub fn register<S: SetJob>(&self, set: S) -> Submitter<S> {
-        let (submitter, source) = sets::pair(set, self.inner.signals.clone(), &self.inner.settings);
+        let inner = &self.inner;
+        let (submitter, source) = sets::pair(
+            set,
+            inner.signals.clone(),
+            &inner.settings,
+            inner.bulk_share,
+        );
         let mut sources = lock(&self.inner.sources);
         sources.push(source);
         sources.sort_by_key(|source| source.rank());
@@ -250,6 +259,15 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+/// Bulk work gets one part in so many of a transaction's room: whoever comes meanwhile waits for it. SQLite writes row
+/// by row; on PostgreSQL the trips to the server are what takes the time, however many rows they carry.
+const fn bulk_share(backend: Backend) -> usize {
+    match backend {
+        Backend::Sqlite => 16,
+        Backend::Postgres => 4,
     }
 }
 

@@ -11,8 +11,8 @@ use crate::error::DbError;
 pub(crate) trait Source: Send + Sync {
     /// Lower runs first in a batch.
     fn rank(&self) -> u8;
-    /// What is waiting for this shard, within the kind's bounds.
-    fn take(&self, shard: usize) -> Option<Box<dyn Portion>>;
+    /// What is waiting for this shard, within the kind's bounds: bulk work, or what somebody waits for.
+    fn take(&self, shard: usize, bulk: bool) -> Option<Box<dyn Portion>>;
 }
 
 /// Jobs of one kind, taken for one transaction.

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::queue::{Failure, Portion, Queues, Refusal, Signal, Source};
 use super::tx::Tx;
-use super::{BULK_SHARE, Lane, WriteError, WriterSettings};
+use super::{Lane, WriteError, WriterSettings};
 use crate::error::{DbError, DbErrorKind};
 
 /// How all waiting items of a kind are written.
@@ -46,7 +46,8 @@ impl<S: SetJob> Clone for Submitter<S> {
     }
 }
 
-type Answer<S> = Result<<S as SetJob>::Output, WriteError<std::convert::Infallible>>;
+/// What a submission comes to.
+pub type Answer<S> = Result<<S as SetJob>::Output, WriteError<std::convert::Infallible>>;
 
 struct Waiting<S: SetJob> {
     item: S::Item,
@@ -64,8 +65,9 @@ pub(crate) fn pair<S: SetJob>(
     set: S,
     signals: Vec<Arc<Signal>>,
     settings: &WriterSettings,
+    bulk_share: usize,
 ) -> (Submitter<S>, Arc<dyn Source>) {
-    let share = if S::LANE == Lane::Bulk { BULK_SHARE } else { 1 };
+    let share = if S::LANE == Lane::Bulk { bulk_share } else { 1 };
     let kind = Arc::new(Kind {
         set,
         queues: Queues::new(signals, settings),
@@ -77,14 +79,19 @@ pub(crate) fn pair<S: SetJob>(
 }
 
 impl<S: SetJob> Submitter<S> {
-    /// Hands the item in and answers after its commit.
-    pub async fn submit(&self, submission: Submission<S::Item>) -> Answer<S> {
+    /// Hands the item in at once; the answer comes after its commit.
+    pub fn submit(
+        &self,
+        submission: Submission<S::Item>,
+    ) -> impl Future<Output = Answer<S>> + Send + use<S> {
         let (sender, receiver) = oneshot::channel();
-        self.push(submission, sender)
-            .map_err(Refusal::into_write_error)?;
-        receiver
-            .await
-            .unwrap_or_else(|_closed| Err(WriteError::Unavailable("the writer has stopped".into())))
+        let pushed = self.push(submission, sender);
+        async move {
+            pushed.map_err(Refusal::into_write_error)?;
+            receiver.await.unwrap_or_else(|_closed| {
+                Err(WriteError::Unavailable("the writer has stopped".into()))
+            })
+        }
     }
 
     fn push(
@@ -111,7 +118,10 @@ impl<S: SetJob> Source for SetSource<S> {
         S::RANK
     }
 
-    fn take(&self, shard: usize) -> Option<Box<dyn Portion>> {
+    fn take(&self, shard: usize, bulk: bool) -> Option<Box<dyn Portion>> {
+        if bulk != (S::LANE == Lane::Bulk) {
+            return None;
+        }
         let kind = &self.0;
         let waiting = kind.queues.take(shard, kind.rows_max, kind.bytes_max);
         (!waiting.is_empty()).then(|| {

@@ -18,7 +18,7 @@ fn plan(conn: &mut Conn) -> String {
             "EXPLAIN UPDATE notes SET body = new.body \
              FROM unnest(ARRAY[1]::bigint[], ARRAY['x']) AS new (id, body) WHERE notes.id = new.id",
         ))
-        .unwrap();
+        .expect("the statement can be planned");
     lines.into_iter().map(|line| line.plan + "\n").collect()
 }
 

@@ -168,13 +168,14 @@ async fn a_set_that_fails_is_written_item_by_item() {
         let database = open(&temp);
         let writer = Writer::start(&database, WriterSettings::default()).unwrap();
         let notes = writer.register(Notes);
-        let jobs = join_all((0..40).map(|item| {
-            notes.submit(Submission {
+        let jobs = join_all((0..40).map(async |item| {
+            let submission = Submission {
                 tenant: 1,
                 key: 7,
                 bytes: 10,
                 item,
-            })
+            };
+            notes.submit(submission).await
         }));
         for (id, answer) in in_one_batch(&writer, jobs).await.into_iter().enumerate() {
             match answer {

@@ -1,8 +1,13 @@
 //! Publishing from outside: what is refused, what is only done once, what is checked against a schema.
 
+use std::convert::Infallible;
+
 use contract::{EventId, EventType, JsonObject};
 use db::{Backend, WriteError};
-use delivery::{EventTypeEntry, EventTypeRefusal, PublishRefusal, PublishRequest, Validation};
+use delivery::{
+    Accepted, EventTypeEntry, EventTypeRefusal, PublishRefusal, PublishRequest, Publisher,
+    Validation,
+};
 use testkit::ScriptedEndpoint;
 
 use crate::harness::{Harness, settings};
@@ -130,6 +135,16 @@ async fn who_is_refused_for_its_id_takes_no_key(backend: Backend) {
     assert_eq!(harness.published("note.made"), 2);
 }
 
+/// What becomes of requests that are well formed.
+async fn all(
+    publisher: &Publisher,
+    requests: impl IntoIterator<Item = PublishRequest>,
+) -> Vec<Result<Accepted, WriteError<PublishRefusal>>> {
+    let requests = requests.into_iter().map(Ok::<_, Infallible>);
+    let answers = publisher.accept_all(requests).await.into_iter();
+    answers.map(|Ok(answer)| answer).collect()
+}
+
 async fn one_id_under_many_keys_is_published_once(backend: Backend) {
     let harness = Harness::start(backend, vec![]).await;
     let publisher = harness.engine().publisher();
@@ -138,7 +153,7 @@ async fn one_id_under_many_keys_is_published_once(backend: Backend) {
         id: Some(id),
         ..request(&harness, r#"{"n":1}"#, Some(&format!("key {}", 9 - n % 10)))
     };
-    let answers = publisher.accept_all((0..30).map(request).collect()).await;
+    let answers = all(publisher, (0..30).map(request)).await;
     let fresh = answers.iter().flatten().filter(|answer| !answer.repeated);
     assert_eq!(fresh.count(), 1, "{answers:?}");
     assert!(
@@ -213,7 +228,7 @@ async fn a_batch_is_judged_one_by_one(backend: Backend) {
         request(&harness, "{}", Some("")),
         request(&harness, r#"{"n":2}"#, None),
     ];
-    let answers = harness.engine().publisher().accept_all(requests).await;
+    let answers = all(harness.engine().publisher(), requests).await;
     let said: Vec<_> = answers
         .iter()
         .map(|answer| match answer {

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use super::board::Waits;
 use super::publish::Refused;
 use super::{Arguments, EVENT_TYPE, IN_FLIGHT, Scene, WARM_UP, usize_of};
 
@@ -111,12 +112,20 @@ fn subscribe_soon(scene: &Scene, key: &str) -> Result<(), String> {
 }
 
 fn print(scene: &Scene, beside_what: &str, quiet: Range<usize>, beside: Range<usize>) {
-    let [quiet, beside] = [quiet, beside].map(|events| scene.board.until_arrived(events));
-    let [quiet_p50, quiet_p99] = [50, 99].map(|percent| quiet.percentile_ms(percent));
-    let [p50, p99] = [50, 99].map(|percent| beside.percentile_ms(percent));
     println!("{}: beside {beside_what}", scene.label);
-    println!(
-        "  end to end p50 {p50:.2} ms (quiet {quiet_p50:.2}), p99 {p99:.2} ms (quiet {quiet_p99:.2}): {:.2} times",
-        p99 / quiet_p99.max(0.001)
-    );
+    let board = &scene.board;
+    let both = |waits: &dyn Fn(Range<usize>) -> Waits| {
+        [&quiet, &beside].map(|events| waits(events.clone()))
+    };
+    for (what, [quiet, beside]) in [
+        ("accept    ", both(&|events| board.until_accepted(events))),
+        ("end to end", both(&|events| board.until_arrived(events))),
+    ] {
+        let [quiet_p50, quiet_p99] = [50, 99].map(|percent| quiet.percentile_ms(percent));
+        let [p50, p99] = [50, 99].map(|percent| beside.percentile_ms(percent));
+        println!(
+            "  {what} p50 {p50:.2} ms (quiet {quiet_p50:.2}), p99 {p99:.2} ms (quiet {quiet_p99:.2}): {:.2} times",
+            p99 / quiet_p99.max(0.001)
+        );
+    }
 }

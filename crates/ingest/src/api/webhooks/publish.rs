@@ -8,7 +8,6 @@ use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use contract::{EventId, EventType, JsonObject};
-use db::WriteError;
 use delivery::{Accepted, NewEvent, PublishRefusal, PublishRequest};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -148,17 +147,12 @@ pub(crate) async fn batch(
         let key = own.or_else(|| key.as_ref().map(|key| format!("{key}/{place}")));
         input.request(&state, &caller, key)
     });
-    let inputs: Vec<Result<PublishRequest, Problem>> = inputs.collect();
-    let requests = inputs
-        .iter()
-        .filter_map(|input| input.as_ref().ok())
-        .cloned();
-    let published = state.events.publisher.accept_all(requests.collect()).await;
-    let mut published = published.into_iter();
-    let results = inputs.into_iter().map(|input| match input {
-        Ok(_) => outcome(published.next()),
-        Err(problem) => refusal(&problem),
+    let published = state.events.publisher.accept_all(inputs).await;
+    let results = published.into_iter().map(|published| {
+        let accepted = published?.map_err(|error| of_refusable(error, refused))?;
+        Ok(with_status(answer(&accepted)))
     });
+    let results = results.map(|result| result.unwrap_or_else(|problem| refusal(&problem)));
     let items: Vec<Value> = results.collect();
     let accepted = items.iter().filter(|item| item["status"] == 202).count();
     Ok(HttpResponse::build(StatusCode::MULTI_STATUS).json(json!({
@@ -169,18 +163,11 @@ pub(crate) async fn batch(
     })))
 }
 
-fn outcome(published: Option<Result<Accepted, WriteError<PublishRefusal>>>) -> Value {
-    match published {
-        Some(Ok(accepted)) => {
-            let mut answer = answer(&accepted);
-            if let Value::Object(answer) = &mut answer {
-                answer.insert("status".to_owned(), json!(202));
-            }
-            answer
-        }
-        Some(Err(error)) => refusal(&of_refusable(error, refused)),
-        None => refusal(&Problem::internal("a batch was answered in part")),
+fn with_status(mut answer: Value) -> Value {
+    if let Value::Object(answer) = &mut answer {
+        answer.insert("status".to_owned(), json!(202));
     }
+    answer
 }
 
 fn refusal(problem: &Problem) -> Value {
