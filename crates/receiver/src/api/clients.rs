@@ -41,7 +41,8 @@ pub(crate) struct NewClient {
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ClientChange {
-    name: Option<String>,
+    #[serde(default, deserialize_with = "change")]
+    name: Change<String>,
     #[serde(default, deserialize_with = "change")]
     email: Change<String>,
     #[serde(default, deserialize_with = "change")]
@@ -101,8 +102,8 @@ impl ClientChange {
     }
 }
 
-fn needed_name(name: String) -> Result<String, InvalidFact> {
-    text("name", Some(name), NAME_BYTES_MAX)?.ok_or_else(|| InvalidFact {
+fn needed_name(name: Option<String>) -> Result<String, InvalidFact> {
+    text("name", name, NAME_BYTES_MAX)?.ok_or_else(|| InvalidFact {
         field: "name".to_owned(),
         message: "must not be empty".to_owned(),
     })
@@ -145,8 +146,11 @@ impl Record for clients::Client {
     }
 
     fn keeps(&self) -> Option<String> {
-        let keeps = format!("client {} has {} projects", self.code, self.projects);
-        Some(keeps).filter(|_| self.projects > 0)
+        match self.projects {
+            0 => None,
+            1 => Some(format!("client {} has a project", self.code)),
+            many => Some(format!("client {} has {many} projects", self.code)),
+        }
     }
 }
 
@@ -159,7 +163,7 @@ pub(crate) async fn create(
     let code = ClientCode::parse(&new.code)
         .map_err(|error| Problem::invalid_field("code", error.to_string()))?;
     let mut fields = ClientFields {
-        name: needed_name(new.name)?,
+        name: needed_name(Some(new.name))?,
         email: None,
         phone: None,
         notes: None,

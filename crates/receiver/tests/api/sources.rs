@@ -322,3 +322,24 @@ async fn stripe_is_taken_as_it_signs() {
     assert_eq!(told, [(&json!("invoice.paid"), &json!("evt_9"))]);
     shop.stop().await;
 }
+
+#[tokio::test]
+async fn sources_of_the_settings_are_changed_there() {
+    let temp = TempDb::sqlite();
+    let shop = TestReceiver::start(&temp).await;
+    let at = "/api/v1/sources/shop";
+    let key = format!("{at}/keys");
+    for (method, path, body) in [
+        (Method::PUT, at, json!({"options": {}})),
+        (Method::DELETE, at, json!({})),
+        (Method::POST, &*key, json!({})),
+        (Method::DELETE, &*format!("{key}/1"), json!({})),
+    ] {
+        let (status, refused) = answer(shop.request(method, path).json(&body)).await;
+        assert_eq!(status, 409, "{refused}");
+        let detail = refused["detail"].as_str().unwrap();
+        assert!(detail.contains("[sources.shop]"), "{detail}");
+    }
+    assert_eq!(shop.get(at).await.0, 200);
+    shop.stop().await;
+}

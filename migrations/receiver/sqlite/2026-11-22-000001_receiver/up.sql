@@ -24,7 +24,7 @@ CREATE TABLE sources (
 
 -- What a source signs with. Secrets are sealed for their source.
 CREATE TABLE source_keys (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     source_id INTEGER NOT NULL REFERENCES sources (id),
     -- 1 secret, 2 ed25519 public key
     kind INTEGER NOT NULL CHECK (kind IN (1, 2)),
@@ -37,8 +37,9 @@ CREATE TABLE source_keys (
 ) STRICT;
 CREATE INDEX source_keys_by_source ON source_keys (source_id, id);
 
+-- A revision begins at the time of its record, so that one that is made anew has none of the old one's.
 CREATE TABLE clients (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     tenant_id INTEGER NOT NULL REFERENCES tenants (id),
     code TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -52,7 +53,7 @@ CREATE TABLE clients (
 ) STRICT;
 
 CREATE TABLE projects (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     tenant_id INTEGER NOT NULL REFERENCES tenants (id),
     code TEXT NOT NULL,
     -- The number at the end of the code, which job numbers in file names repeat.
