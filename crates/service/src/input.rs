@@ -195,7 +195,7 @@ mod tests {
         for (json, field, says) in [
             (r#"{}"#, "url", "missing field"),
             (r#"{"url":1}"#, "url", "expected a string"),
-            (r#" ["x", null, [], 1]"#, "body", "a JSON object"),
+            (r#" ["x", {}, [], 1]"#, "body", "a JSON object"),
             (
                 r#"{"url":"","retry":{"max_retries":999}}"#,
                 "retry.max_retries",
@@ -221,7 +221,7 @@ mod tests {
                 "kinds[1]",
                 "`dxf` or `pdf`",
             ),
-            (r#"[]"#, "body", "invalid length"),
+            (r#"[]"#, "body", "a JSON object"),
         ] {
             let problem = from_json::<Subscription>(json.as_bytes()).unwrap_err();
             assert_eq!(problem.code(), Code::InvalidField, "{json}");

@@ -134,11 +134,8 @@ where
         .run();
     let handle = server.handle();
     let connections_max = connections * workers;
-    tracing::info!(
-        connections_max,
-        descriptors,
-        "listening on http://{address}"
-    );
+    tracing::info!(connections_max, descriptors, "connections held at once");
+    tracing::info!("listening on http://{address}");
     tokio::select! {
         ended = &mut server => return ended,
         () = shutdown.triggered() => {}
