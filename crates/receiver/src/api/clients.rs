@@ -4,16 +4,17 @@ use access::Caller;
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use contract::{ClientCode, format_ms};
-use db::TxError;
+use db::{Conn, TxError, TxResult};
 use serde::{Deserialize, Serialize};
 use service::{Json, Problem, Query};
 
 use super::fields::{Change, IfMatch, change, set_text};
 use super::page::{Paging, Wanted, listed, words};
-use super::records::{self, AsCode, Record};
-use super::{NAME_BYTES_MAX, Refused, read, write};
+use super::records::{self, AsCode, By, Record, What};
+use super::{NAME_BYTES_MAX, Refused, actor, read, write};
 use crate::facts::{InvalidFact, NOTES_BYTES_MAX, text};
 use crate::receiver::State;
+use crate::store::activity::ActivityKind;
 use crate::store::clients::ClientFields;
 use crate::store::{self, clients};
 
@@ -145,6 +146,16 @@ impl Record for clients::Client {
         change.onto(fields)
     }
 
+    fn tell(&self, conn: &mut Conn, what: What, by: By<'_>) -> TxResult<(), Refused> {
+        let kind = match what {
+            What::Created => ActivityKind::ClientCreated,
+            What::Changed => ActivityKind::ClientChanged,
+            What::Deleted => ActivityKind::ClientDeleted,
+        };
+        let by = (by.tenant, by.actor, by.now_ms);
+        Ok(clients::tell(conn, (&self.code, &self.fields), kind, by)?)
+    }
+
     fn keeps(&self) -> Option<String> {
         match self.projects {
             0 => None,
@@ -175,13 +186,20 @@ pub(crate) async fn create(
         notes: Some(new.notes),
     };
     change.onto(&mut fields)?;
-    let (tenant, now_ms) = (caller.tenant_id, state.clock.now_ms());
+    let (tenant, now_ms, actor) = (caller.tenant_id, state.clock.now_ms(), actor(&caller));
     let made = write(&state, tenant, move |tx| {
         if !clients::insert(tx.conn(), tenant, &code, &fields, now_ms)? {
             let taken = format!("there is a client {code} already");
             return Err(TxError::Refused(Refused::Conflict(taken)));
         }
-        records::existing::<clients::Client>(tx.conn(), tenant, &code)
+        let made: clients::Client = records::existing(tx.conn(), tenant, &code)?;
+        let by = By {
+            tenant,
+            actor: &actor,
+            now_ms,
+        };
+        made.tell(tx.conn(), What::Created, by)?;
+        Ok(made)
     });
     Ok(records::answer(HttpResponse::Created(), made.await?))
 }

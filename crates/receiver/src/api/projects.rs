@@ -239,6 +239,7 @@ impl Record for projects::Project {
             design_file_id: None,
             project_id: Some(self.id),
             project_code: Some(&self.code),
+            client_code: None,
             facts: &shown(client.as_ref(), &self.fields),
             now_ms: by.now_ms,
         };

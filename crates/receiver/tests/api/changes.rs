@@ -125,6 +125,16 @@ async fn clients_change_alike_and_stay_while_they_have_projects() {
         assert_eq!(delete(client).await, 404);
         let told = shop.items("/activity?action=project%20deleted").await;
         assert_eq!(told[0]["project_code"], PROJECT);
+        let told = shop.items("/activity?client_code=cl-0001").await;
+        let told: Vec<(&Json, &Json)> = told
+            .iter()
+            .map(|one| (&one["action"], &one["changes"]))
+            .collect();
+        let change = json!([{"field": "email", "before": null, "after": "a@b.example"}]);
+        assert_eq!(told.len(), 3, "{told:?}");
+        assert_eq!(told[0], (&json!("CLIENT DELETED"), &json!([])));
+        assert_eq!(told[1], (&json!("CLIENT CHANGED"), &change));
+        assert_eq!(told[2].0, "CLIENT CREATED");
         shop.stop().await;
     }
 }

@@ -171,8 +171,9 @@ CREATE TABLE activity_log (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     tenant_id INTEGER NOT NULL,
     -- 1 ingested, 2 processed, 3 failed, 4 re-extracted, 5 deleted;
-    -- 11 project created, 12 changed, 13 deleted; 21 file linked, 22 unlinked
-    kind INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 22),
+    -- 11 project created, 12 changed, 13 deleted; 21 file linked, 22 unlinked;
+    -- 31 client created, 32 changed, 33 deleted
+    kind INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 33),
     inbox_id INTEGER,
     source_id INTEGER,
     event_key TEXT,
@@ -184,6 +185,8 @@ CREATE TABLE activity_log (
     timestamp_ms INTEGER NOT NULL,
     received_at_ms INTEGER NOT NULL,
     project_code TEXT,
+    -- The client that was itself created, changed or deleted.
+    client_code TEXT,
     -- Who did it, when no sender did.
     actor TEXT,
     -- Whether newer events had left nothing of it to see when it was committed.
@@ -193,6 +196,7 @@ CREATE TABLE activity_log (
 ) STRICT;
 CREATE UNIQUE INDEX activity_log_of_events ON activity_log (design_file_id, event_order) WHERE kind < 10;
 CREATE INDEX activity_log_of_people ON activity_log (tenant_id, project_id, design_file_id) WHERE kind > 10;
+CREATE INDEX activity_log_of_clients ON activity_log (tenant_id, client_code, id) WHERE kind > 30;
 CREATE INDEX activity_log_by_inbox ON activity_log (inbox_id) WHERE inbox_id IS NOT NULL;
 CREATE INDEX activity_log_by_time ON activity_log (tenant_id, timestamp_ms);
 CREATE INDEX activity_log_by_project ON activity_log (tenant_id, project_code, timestamp_ms)
