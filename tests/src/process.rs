@@ -113,6 +113,11 @@ impl Process {
         self.environment.push((name.to_owned(), value));
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
     /// Starts it, for the first time or again.
     pub fn start(&mut self) {
         assert!(self.child.is_none(), "it runs already");

@@ -7,6 +7,8 @@ mod clock_leaps;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod connections;
+#[cfg(test)]
 mod console;
 #[cfg(test)]
 mod crashes;

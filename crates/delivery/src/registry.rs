@@ -196,12 +196,13 @@ pub(crate) fn check_all(
         .collect()
 }
 
-/// Deletes a subscription; what is under way to it comes too late to count.
+/// Deletes a subscription. What is under way to it ends as it ends; what only waits in memory is given back, and
+/// buried then, by whoever holds it.
 pub(crate) fn retire(conn: &mut Conn, id: i64, now_ms: i64) -> Result<(), DbError> {
     rows::set_state(conn, id, DELETED, None, now_ms)?;
     conn.execute(sql("DELETE FROM secrets WHERE subscription_id = ?").bind(id))?;
     conn.execute(sql("DELETE FROM endpoint_health WHERE subscription_id = ?").bind(id))?;
-    release(conn, id)
+    Ok(())
 }
 
 /// Takes an endpoint's deliveries from whoever holds them.

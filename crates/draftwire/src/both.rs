@@ -48,8 +48,10 @@ pub(crate) async fn run(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
         settings: settings.clone(),
         level,
     };
-    let ingest_settings = IngestSettings::read(&settings)?;
-    let receiver_settings = ReceiverSettings::load(&settings)?;
+    let mut ingest_settings = IngestSettings::read(&settings)?;
+    let mut receiver_settings = ReceiverSettings::load(&settings)?;
+    ingest_settings.http.servers_in_process = 2;
+    receiver_settings.receiver.http.servers_in_process = 2;
     let data_dir = ingest_settings.data_dir.clone();
     let ask_for_keys = [ingest_settings.auth, receiver_settings.receiver.auth];
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use client::{Client, reach};
 use ingest::IngestSettings;
-use ingest::doctor::{CLOCK_MS_MAX, Finding, Verdict, endpoints, examine_ingest};
+use ingest::doctor::{CLOCK_MS_MAX, Finding, Verdict, endpoints, examine_database, examine_ingest};
 use receiver::ReceiverSettings;
 use serde_json::json;
 use service::Settings;
@@ -61,6 +61,8 @@ async fn examine(args: &DoctorArgs, settings: Settings) -> anyhow::Result<Vec<Fi
     let mut findings = vec![Finding::fine("settings", "understood")];
     let (own, shared) = (ingest.clone(), ingest.clone());
     findings.extend(tokio::task::spawn_blocking(move || examine_ingest(&own)).await?);
+    let own = receiver.clone();
+    findings.extend(tokio::task::spawn_blocking(move || examine_receiver(&own)).await?);
     findings.push(port("ingest", &ingest.listen).await);
     findings.push(port("receiver", &receiver.receiver.listen).await);
     if !args.offline {
@@ -69,6 +71,25 @@ async fn examine(args: &DoctorArgs, settings: Settings) -> anyhow::Result<Vec<Fi
         }
     }
     Ok(findings)
+}
+
+/// Looks at the receiver's database and at who may send. Blocks.
+fn examine_receiver(settings: &ReceiverSettings) -> Vec<Finding> {
+    let names = ["receiver database", "receiver migrations", "receiver clock"];
+    let url_key = "receiver.database.url";
+    let mut findings = match settings.examined() {
+        Ok((database, migrations)) => examine_database(names, url_key, &database, migrations),
+        Err(cause) => vec![broken_settings(&cause)],
+    };
+    for (name, why) in settings.silenced(now_ms()) {
+        findings.push(Finding::new(
+            "source",
+            Verdict::Warning,
+            format!("{name}: {why}"),
+            format!("Nothing it sends is accepted: give sources.{name}.secrets one that holds."),
+        ));
+    }
+    findings
 }
 
 /// Free, or in use by the very service that it is for.
@@ -144,11 +165,11 @@ fn show(finding: &Finding, json: bool) -> anyhow::Result<()> {
         return Ok(line(shown.to_string())?);
     }
     line(format!(
-        "{verdict:<8} {:<14} {}",
+        "{verdict:<8} {:<19} {}",
         finding.name, finding.detail
     ))?;
     if !finding.mend.is_empty() {
-        line(format!("{:<23} → {}", "", finding.mend))?;
+        line(format!("{:<28} → {}", "", finding.mend))?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use db::{Conn, Database, DatabaseUrl, DbError, examine, sql};
+use db::{Conn, Database, DatabaseSettings, DatabaseUrl, DbError, Migrations, examine, sql};
 use diesel::sql_types::Text;
 
 use crate::extraction::Sandbox;
@@ -60,7 +60,9 @@ impl Finding {
 
 /// Looks at database, storage, kernel and programs. Blocks.
 pub fn examine_ingest(settings: &IngestSettings) -> Vec<Finding> {
-    let mut findings = database(settings);
+    let names = ["database", "migrations", "clock"];
+    let url_key = "ingest.database.url";
+    let mut findings = examine_database(names, url_key, &settings.database, MIGRATIONS);
     findings.push(storage(&settings.files_dir));
     findings.push(sandbox(&settings.files_dir));
     findings.push(ocr(settings));
@@ -103,38 +105,39 @@ fn subscribed(settings: &IngestSettings) -> Option<Vec<Subscribed>> {
     database.reads().run_blocking(read).ok()
 }
 
-fn database(settings: &IngestSettings) -> Vec<Finding> {
-    let url = settings.database.url.to_string();
-    let examined = match examine(&settings.database, MIGRATIONS) {
+/// Looks at a service's database: findings of these names about itself, its migrations and its clock. `url_key` is
+/// the setting that says where it is. Blocks.
+pub fn examine_database(
+    [database, migrations, clock]: [&'static str; 3],
+    url_key: &str,
+    settings: &DatabaseSettings,
+    known: Migrations,
+) -> Vec<Finding> {
+    let url = settings.url.to_string();
+    let examined = match examine(settings, known) {
         Ok(Some(examined)) => examined,
         Ok(None) => {
-            return vec![Finding::fine(
-                "database",
-                format!("{url} is made at the first start"),
-            )];
+            let detail = format!("{url} is made at the first start");
+            return vec![Finding::fine(database, detail)];
         }
         Err(cause) => {
-            let mend = match settings.database.url {
+            let mend = match settings.url {
                 DatabaseUrl::Sqlite(_) => {
-                    "Check the file's owner and mode, and ingest.database.url."
+                    format!("Check the file's owner and mode, and {url_key}.")
                 }
-                DatabaseUrl::Postgres(_) => {
-                    "Check that the server runs, that the database exists, and user and password in ingest.database.url."
-                }
+                DatabaseUrl::Postgres(_) => format!(
+                    "Check that the server runs, that the database exists, and user and password in {url_key}."
+                ),
             };
-            return vec![Finding::new(
-                "database",
-                Verdict::Broken,
-                format!("{url}: {cause}"),
-                mend,
-            )];
+            let detail = format!("{url}: {cause}");
+            return vec![Finding::new(database, Verdict::Broken, detail, mend)];
         }
     };
     let pending = examined.pending.len();
     let migrations = match pending {
-        0 => Finding::fine("migrations", "up to date"),
+        0 => Finding::fine(migrations, "up to date"),
         _ => Finding::new(
-            "migrations",
+            migrations,
             Verdict::Warning,
             format!("{pending} pending: {}", examined.pending.join(", ")),
             "The next start runs them: make a backup before.",
@@ -142,15 +145,15 @@ fn database(settings: &IngestSettings) -> Vec<Finding> {
     };
     let ahead = examined.clock_ahead_ms;
     let clock = match ahead.abs() > CLOCK_MS_MAX {
-        false => Finding::fine("clock", format!("{ahead} ms from the database's")),
+        false => Finding::fine(clock, format!("{ahead} ms from the database's")),
         true => Finding::new(
-            "clock",
+            clock,
             Verdict::Warning,
             format!("the database's clock is {ahead} ms ahead of this machine's"),
             "Let both follow a time server (timedatectl set-ntp true).",
         ),
     };
-    vec![Finding::fine("database", url), migrations, clock]
+    vec![Finding::fine(database, url), migrations, clock]
 }
 
 fn storage(folder: &Path) -> Finding {

@@ -312,7 +312,8 @@ impl<'a> Sheet<'a, '_, '_> {
     /// Pieces and the way to be cut for all of them, where every part says both; else what is known, said to be less.
     fn sums(&mut self, y: f32) {
         let parts = &self.sheet.parts;
-        let pieces = sum(parts.iter().map(|line| line.quantity));
+        // No number of quantities is too large for their sum.
+        let pieces = sum(parts.iter().map(|line| line.quantity.map(i128::from)));
         let each = parts
             .iter()
             .map(|line| match (line.cut_length_mm, line.quantity) {
@@ -400,6 +401,19 @@ mod tests {
                 .collect(),
             ..JobSheet::default()
         }
+    }
+
+    #[test]
+    fn quantities_and_sizes_beyond_reason_are_printed_too() {
+        let mut sheet = sheet(3, 0);
+        for line in &mut sheet.parts {
+            line.quantity = Some(i64::MAX);
+            line.thickness_mm = Some(-f64::MAX);
+            line.size_mm = Some((f64::MAX, f64::INFINITY));
+            line.cut_length_mm = Some(f64::MAX);
+            line.part = "\u{202e}\u{0}x".repeat(1_000);
+        }
+        assert!(job_sheet(&sheet).unwrap().starts_with(b"%PDF"));
     }
 
     #[test]

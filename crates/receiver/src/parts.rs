@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value as Json;
 
 use crate::store::design_files::DesignFile;
 
@@ -63,9 +64,8 @@ pub(crate) struct PartsList {
     pub truncated: bool,
 }
 
-/// What a summary says that matters here.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+/// What a summary says that matters here. What has an unexpected shape is unknown, and nothing else with it.
+#[derive(Debug, Default)]
 struct Summary {
     width_mm: Option<f64>,
     height_mm: Option<f64>,
@@ -74,13 +74,39 @@ struct Summary {
     part_lines_total: u64,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug)]
 struct Line {
     part_name: Option<String>,
     material: Option<String>,
     thickness_mm: Option<f64>,
     quantity: Option<i64>,
+}
+
+impl Summary {
+    fn of(summary: &Json) -> Self {
+        let number = |name: &str| summary.get(name).and_then(Json::as_f64);
+        let lines = summary.get("part_lines").and_then(Json::as_array);
+        let total = summary.get("part_lines_total").and_then(Json::as_u64);
+        Self {
+            width_mm: number("width_mm"),
+            height_mm: number("height_mm"),
+            cut_length_mm: number("cut_length_mm"),
+            part_lines: lines.into_iter().flatten().map(Line::of).collect(),
+            part_lines_total: total.unwrap_or_default(),
+        }
+    }
+}
+
+impl Line {
+    fn of(line: &Json) -> Self {
+        let text = |name: &str| line.get(name).and_then(Json::as_str).map(str::to_owned);
+        Self {
+            part_name: text("part_name"),
+            material: text("material"),
+            thickness_mm: line.get("thickness_mm").and_then(Json::as_f64),
+            quantity: line.get("quantity").and_then(Json::as_i64),
+        }
+    }
 }
 
 /// `files` are those of the project that are not deleted, latest first; `truncated` when there are more.
@@ -134,7 +160,8 @@ pub(crate) fn parts_list(files: &[DesignFile], truncated: bool) -> PartsList {
 
 fn with_summary(file: &DesignFile) -> (&DesignFile, Summary) {
     let text = file.facts.extraction.as_deref().unwrap_or("{}");
-    (file, serde_json::from_str(text).unwrap_or_default())
+    let summary: Json = serde_json::from_str(text).unwrap_or_default();
+    (file, Summary::of(&summary))
 }
 
 /// Of the versions of a part the highest, and of equals the latest.
@@ -336,6 +363,27 @@ mod tests {
         assert_eq!(missing, expected);
         assert_eq!((found.lists[0].lines, found.lists[0].lines_total), (5, 9));
         assert!(found.truncated);
+    }
+
+    #[test]
+    fn a_summary_of_another_shape_costs_only_what_cannot_be_read() {
+        const ODD: &str = r#"{"cut_length_mm":1e308,"width_mm":"wide","part_lines_total":-1,
+            "part_lines":[{"part_name":"Cap","quantity":9223372036854775807},7,null,
+            {"part_name":"Cap","quantity":2},{"part_name":["Cap"],"quantity":"x"}]}"#;
+        let most = file(
+            2,
+            "Cap",
+            i64::MAX,
+            1,
+            r#"{"cut_length_mm":5,"part_lines":{}}"#,
+        );
+        let found = parts_list(&[most, file(1, "List", 1, 1, ODD)], false);
+        assert_eq!(found.items[0].cut_length_mm, Some(5.0));
+        assert_eq!(found.items[0].quantity_on_list, Some(i64::MAX));
+        assert_eq!(found.lines_without_drawing.len(), 3);
+        for text in ["7", "[]", "null", "\"x\""] {
+            assert_eq!(parts_list(&[file(1, "Cap", 1, 1, text)], false).total, 1);
+        }
     }
 
     #[test]

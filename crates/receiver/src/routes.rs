@@ -42,6 +42,7 @@ const FILES: &[&str] = &[
 ];
 const ACTIVITY: &[&str] = &[
     "project_code",
+    "client_code",
     "design_file_id",
     "action",
     "since",

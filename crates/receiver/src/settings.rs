@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use client::Client;
 use contract::Profile;
-use db::{DatabaseSection, DatabaseSettings, WriterSettings};
+use db::{DatabaseSection, DatabaseSettings, Migrations, WriterSettings};
 use serde::Deserialize;
 use service::{SecretText, ServerLimits, Settings, SettingsError};
 
 use crate::error::StartError;
 use crate::source::{Key, KeyKind, Sender, SourceOptions, UnknownProject, Unusable, key};
+use crate::store;
 
 /// Whose everything is that names no tenant.
 const DEFAULT_TENANT_NAME: &str = "default";
@@ -126,6 +127,27 @@ impl ReceiverSettings {
             }));
         }
         Ok(service::bind("receiver", listen)?)
+    }
+
+    /// Where its database is, and the migrations it should have, for whoever looks at it from beside.
+    ///
+    /// # Errors
+    /// [`StartError::DatabaseUrl`].
+    pub fn examined(&self) -> Result<(DatabaseSettings, Migrations), StartError> {
+        Ok((self.database()?, store::migrations()))
+    }
+
+    /// What is wrong with who may send: the source, and why nothing it sends is accepted.
+    pub fn silenced(&self, now_ms: i64) -> Vec<(String, String)> {
+        let trouble = |source: &SourceSettings| match source.keys() {
+            Err(unusable) => Some(format!("{}: {}", unusable.field, unusable.reason)),
+            Ok(keys) if source.allow_unsigned || keys.iter().any(|key| key.holds(now_ms)) => None,
+            Ok(_) => Some("none of its keys holds now".to_owned()),
+        };
+        let named = |(name, source): (&String, &SourceSettings)| {
+            trouble(source).map(|why| (name.clone(), why))
+        };
+        self.sources.iter().filter_map(named).collect()
     }
 
     /// Whether only this machine can reach the service.

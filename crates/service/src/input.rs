@@ -120,7 +120,11 @@ fn body(
     }
 }
 
+/// serde would take an array for the fields of an object in their order: bodies are objects.
 fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Problem::invalid_field("body", "must be a JSON object"));
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         match error.inner().is_data() {
@@ -191,6 +195,7 @@ mod tests {
         for (json, field, says) in [
             (r#"{}"#, "url", "missing field"),
             (r#"{"url":1}"#, "url", "expected a string"),
+            (r#" ["x", {}, [], 1]"#, "body", "a JSON object"),
             (
                 r#"{"url":"","retry":{"max_retries":999}}"#,
                 "retry.max_retries",
@@ -216,7 +221,7 @@ mod tests {
                 "kinds[1]",
                 "`dxf` or `pdf`",
             ),
-            (r#"[]"#, "body", "invalid length"),
+            (r#"[]"#, "body", "a JSON object"),
         ] {
             let problem = from_json::<Subscription>(json.as_bytes()).unwrap_err();
             assert_eq!(problem.code(), Code::InvalidField, "{json}");

@@ -31,6 +31,7 @@
 
 mod api_page;
 mod csv;
+mod descriptors;
 mod exposition;
 pub mod health;
 mod hosts;

@@ -12,7 +12,10 @@ use actix_web::middleware::{NormalizePath, from_fn};
 use actix_web::{App, Error, HttpResponse, HttpServer, Route, guard, web};
 use serde::Deserialize;
 
-use crate::{BodyLimits, Shutdown, hosts, observe};
+use crate::{BodyLimits, Shutdown, descriptors, hosts, observe};
+
+/// Connections that wait to be accepted, as far as the system lets them (`net.core.somaxconn`).
+const CONNECTIONS_WAITING_MAX: i32 = 4096;
 
 /// The `[ingest.http]` and `[receiver.http]` sections.
 #[derive(Debug, Clone, Deserialize)]
@@ -20,8 +23,11 @@ use crate::{BodyLimits, Shutdown, hosts, observe};
 pub struct ServerLimits {
     /// Threads that answer; 0: one per processor.
     pub workers: usize,
-    /// Open connections of one worker.
+    /// Open connections of one worker, as far as the process may have descriptors: beyond, newcomers wait.
     pub connections_per_worker_max: usize,
+    /// Servers of this process, which share its descriptors; 0 is 1. No setting: who starts them knows.
+    #[serde(skip)]
+    pub servers_in_process: u64,
     /// Idle time before a connection is closed.
     pub keep_alive_seconds: u64,
     /// Time for a request's head to arrive.
@@ -103,7 +109,12 @@ where
     };
     let (keep_alive, head) = (limits.keep_alive_seconds, limits.head_seconds_max);
     let body = limits.body_limits();
+    let descriptors = descriptors::raise();
     let connections = limits.connections_per_worker_max;
+    let shared = (descriptors, limits.servers_in_process);
+    let connections = descriptors::connections(connections, workers, shared);
+    // The standard library lets few wait, and a crowd that comes at once would try again seconds later.
+    rustix::net::listen(&listener, CONNECTIONS_WAITING_MAX)?;
     let mut server = HttpServer::new(move || app(routes.clone(), body))
         .workers(workers)
         .max_connections(connections)
@@ -122,6 +133,8 @@ where
         .listen(listener)?
         .run();
     let handle = server.handle();
+    let connections_max = connections * workers;
+    tracing::info!(connections_max, descriptors, "connections held at once");
     tracing::info!("listening on http://{address}");
     tokio::select! {
         ended = &mut server => return ended,

@@ -170,6 +170,7 @@ async fn the_doctor_finds_what_is_missing_and_says_how_to_mend_it() {
         "storage",
         "ingest port",
         "receiver port",
+        "receiver database",
     ] {
         assert_eq!(of(name)[0]["verdict"], "ok", "{}", of(name)[0]);
     }
@@ -206,6 +207,29 @@ async fn the_doctor_finds_what_is_missing_and_says_how_to_mend_it() {
     let wrong = ran(&["doctor", "--set", "ingest.lisen=x"], folder).await;
     assert_code(&wrong, 1);
     assert!(wrong.output.contains("broken   settings"), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn the_doctor_looks_at_the_receiver_too() {
+    let folder = tempdir().unwrap();
+    let silent = [
+        "sources.erp.secrets=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw not_after=2026-01-01",
+        "receiver.database.url=postgres://nobody@127.0.0.1:1/none",
+    ];
+    let [silent, nobody] = silent.map(|set| ["--set", set]);
+    let ill = ran(
+        &[&["doctor", "--offline"], &silent[..], &nobody].concat(),
+        folder.path(),
+    )
+    .await;
+    assert_code(&ill, 1);
+    for part in [
+        "broken   receiver database",
+        "receiver.database.url",
+        "erp: none of its keys",
+    ] {
+        assert!(ill.output.contains(part), "{part} is not in {}", ill.output);
+    }
 }
 
 const OLD: &str = "MODULE_N_PORT=9001\nWEBHOOK_SECRET=shared-secret-1\nLOG_FILE=x.log\n\

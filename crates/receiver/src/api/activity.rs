@@ -11,7 +11,7 @@ use service::{Problem, Query};
 
 use super::page::{Paging, Wanted, listed, time, words};
 use super::read;
-use crate::facts::project_spelling;
+use crate::facts::{client_spelling, project_spelling};
 use crate::receiver::State;
 use crate::store::activity::{ActivityKind, ActivityQuery};
 use crate::store::{self, Slice};
@@ -21,6 +21,7 @@ const COLUMNS: &[&str] = &[
     "action",
     "actor",
     "project_code",
+    "client_code",
     "filename",
     "design_file_id",
     "event_id",
@@ -33,6 +34,7 @@ const COLUMNS: &[&str] = &[
 #[serde(deny_unknown_fields)]
 pub(crate) struct ActivitiesQuery {
     project_code: Option<String>,
+    client_code: Option<String>,
     design_file_id: Option<i64>,
     action: Option<String>,
     since: Option<String>,
@@ -58,6 +60,7 @@ struct Activity {
     filename: Option<String>,
     project_id: Option<i64>,
     project_code: Option<String>,
+    client_code: Option<String>,
     sequence: Option<i64>,
     timestamp: String,
     received_at: String,
@@ -96,6 +99,7 @@ impl Activity {
             filename: named("stored_filename").or_else(|| named("original_filename")),
             project_id: activity.project_id,
             project_code: activity.project_code,
+            client_code: named("client_code"),
             sequence: activity.sequence,
             timestamp: format_ms(activity.timestamp_ms),
             received_at: format_ms(activity.received_at_ms),
@@ -115,7 +119,10 @@ fn changes(
     before: Option<&Map<String, Json>>,
     after: Map<String, Json>,
 ) -> Vec<Change> {
+    use ActivityKind::{ClientCreated, ProjectCreated};
     let is_deletion = kind == ActivityKind::Event(FileEventKind::Deleted);
+    // One of the same code may have been deleted before.
+    let before = before.filter(|_| !matches!(kind, ClientCreated | ProjectCreated));
     let told = after
         .into_iter()
         .filter(|(field, _)| !is_deletion || field == "status");
@@ -151,6 +158,7 @@ pub(crate) async fn list(
     };
     let query = ActivityQuery {
         project_code: words("project_code", query.project_code)?.map(project_spelling),
+        client_code: words("client_code", query.client_code)?.map(client_spelling),
         design_file_id: query.design_file_id,
         kind: query.action.map(kind).transpose()?,
         since_ms: time("since", query.since)?,

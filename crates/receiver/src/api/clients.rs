@@ -4,16 +4,17 @@ use access::Caller;
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use contract::{ClientCode, format_ms};
-use db::TxError;
+use db::{Conn, TxError, TxResult};
 use serde::{Deserialize, Serialize};
 use service::{Json, Problem, Query};
 
 use super::fields::{Change, IfMatch, change, set_text};
 use super::page::{Paging, Wanted, listed, words};
-use super::records::{self, AsCode, Record};
-use super::{NAME_BYTES_MAX, Refused, read, write};
+use super::records::{self, AsCode, By, Record, What};
+use super::{NAME_BYTES_MAX, Refused, actor, read, write};
 use crate::facts::{InvalidFact, NOTES_BYTES_MAX, text};
 use crate::receiver::State;
+use crate::store::activity::ActivityKind;
 use crate::store::clients::ClientFields;
 use crate::store::{self, clients};
 
@@ -41,7 +42,8 @@ pub(crate) struct NewClient {
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ClientChange {
-    name: Option<String>,
+    #[serde(default, deserialize_with = "change")]
+    name: Change<String>,
     #[serde(default, deserialize_with = "change")]
     email: Change<String>,
     #[serde(default, deserialize_with = "change")]
@@ -101,8 +103,8 @@ impl ClientChange {
     }
 }
 
-fn needed_name(name: String) -> Result<String, InvalidFact> {
-    text("name", Some(name), NAME_BYTES_MAX)?.ok_or_else(|| InvalidFact {
+fn needed_name(name: Option<String>) -> Result<String, InvalidFact> {
+    text("name", name, NAME_BYTES_MAX)?.ok_or_else(|| InvalidFact {
         field: "name".to_owned(),
         message: "must not be empty".to_owned(),
     })
@@ -144,9 +146,22 @@ impl Record for clients::Client {
         change.onto(fields)
     }
 
+    fn tell(&self, conn: &mut Conn, what: What, by: By<'_>) -> TxResult<(), Refused> {
+        let kind = match what {
+            What::Created => ActivityKind::ClientCreated,
+            What::Changed => ActivityKind::ClientChanged,
+            What::Deleted => ActivityKind::ClientDeleted,
+        };
+        let by = (by.tenant, by.actor, by.now_ms);
+        Ok(clients::tell(conn, (&self.code, &self.fields), kind, by)?)
+    }
+
     fn keeps(&self) -> Option<String> {
-        let keeps = format!("client {} has {} projects", self.code, self.projects);
-        Some(keeps).filter(|_| self.projects > 0)
+        match self.projects {
+            0 => None,
+            1 => Some(format!("client {} has a project", self.code)),
+            many => Some(format!("client {} has {many} projects", self.code)),
+        }
     }
 }
 
@@ -159,7 +174,7 @@ pub(crate) async fn create(
     let code = ClientCode::parse(&new.code)
         .map_err(|error| Problem::invalid_field("code", error.to_string()))?;
     let mut fields = ClientFields {
-        name: needed_name(new.name)?,
+        name: needed_name(Some(new.name))?,
         email: None,
         phone: None,
         notes: None,
@@ -171,13 +186,20 @@ pub(crate) async fn create(
         notes: Some(new.notes),
     };
     change.onto(&mut fields)?;
-    let (tenant, now_ms) = (caller.tenant_id, state.clock.now_ms());
+    let (tenant, now_ms, actor) = (caller.tenant_id, state.clock.now_ms(), actor(&caller));
     let made = write(&state, tenant, move |tx| {
         if !clients::insert(tx.conn(), tenant, &code, &fields, now_ms)? {
             let taken = format!("there is a client {code} already");
             return Err(TxError::Refused(Refused::Conflict(taken)));
         }
-        records::existing::<clients::Client>(tx.conn(), tenant, &code)
+        let made: clients::Client = records::existing(tx.conn(), tenant, &code)?;
+        let by = By {
+            tenant,
+            actor: &actor,
+            now_ms,
+        };
+        made.tell(tx.conn(), What::Created, by)?;
+        Ok(made)
     });
     Ok(records::answer(HttpResponse::Created(), made.await?))
 }

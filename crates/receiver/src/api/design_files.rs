@@ -335,6 +335,7 @@ fn set_link(
         design_file_id: Some(id),
         project_id: None,
         project_code: code.or(file.linked_project_code.as_deref()),
+        client_code: None,
         facts: &facts.to_string(),
         now_ms,
     };

@@ -59,7 +59,8 @@ pub(crate) struct CreateProject {
 pub(crate) struct ProjectChange {
     #[serde(default, deserialize_with = "change")]
     name: Change<String>,
-    status: Option<String>,
+    #[serde(default, deserialize_with = "change")]
+    status: Change<String>,
     #[serde(default, deserialize_with = "change")]
     due_date: Change<String>,
     #[serde(default, deserialize_with = "change")]
@@ -146,7 +147,7 @@ impl CreateProject {
     fn change(self) -> ProjectChange {
         ProjectChange {
             name: Some(self.name),
-            status: self.status,
+            status: self.status.map(Some),
             due_date: Some(self.due_date),
             material: Some(self.material),
             thickness_mm: Some(self.thickness_mm),
@@ -158,7 +159,7 @@ impl CreateProject {
 impl ProjectChange {
     fn onto(self, fields: &mut ProjectFields) -> Result<(), InvalidFact> {
         if let Some(name) = self.status {
-            fields.status = status("status", &name)?;
+            fields.status = status("status", name.as_deref().unwrap_or_default())?;
         }
         if let Some(due_date) = self.due_date {
             let due_date = due_date.map(|text| day("due_date", &text));
@@ -238,6 +239,7 @@ impl Record for projects::Project {
             design_file_id: None,
             project_id: Some(self.id),
             project_code: Some(&self.code),
+            client_code: None,
             facts: &shown(client.as_ref(), &self.fields),
             now_ms: by.now_ms,
         };

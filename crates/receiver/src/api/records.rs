@@ -36,9 +36,7 @@ pub(super) trait Record: records::Record<Fields: Clone + PartialEq> + Sized + Se
     }
 
     /// Tells activity what has become of it.
-    fn tell(&self, _: &mut Conn, _: What, _: By<'_>) -> TxResult<(), Refused> {
-        Ok(())
-    }
+    fn tell(&self, conn: &mut Conn, what: What, by: By<'_>) -> TxResult<(), Refused>;
 }
 
 /// A code as callers write it.

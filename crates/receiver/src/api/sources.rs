@@ -223,6 +223,18 @@ pub(crate) fn hint(text: &str) -> String {
     }
 }
 
+/// One of the settings is changed there alone, whoever asks.
+fn refuse_configured(state: &State, tenant: i64, name: &str) -> Result<(), Problem> {
+    let source = state.sources.find(name);
+    let is_ours = source.is_some_and(|source| source.tenant_id == tenant);
+    match is_ours && state.source_book.configured.has(name) {
+        true => Err(Problem::conflict(format!(
+            "source {name} stands in the settings ([sources.{name}]): change it there"
+        ))),
+        false => Ok(()),
+    }
+}
+
 /// A source as the database has it, with its keys.
 fn existing(
     conn: &mut Conn,
@@ -334,6 +346,7 @@ pub(crate) async fn change(
     condition: IfMatch,
     Json(change): Json<SourceChange>,
 ) -> Result<HttpResponse, Problem> {
+    refuse_configured(&state, caller.tenant_id, &name)?;
     check(&state, &change.options, 1)?;
     let options = serde_json::to_string(&change.options).map_err(Problem::internal)?;
     let (tenant, name, unsigned) = (
@@ -368,6 +381,7 @@ pub(crate) async fn delete(
     name: Path<String>,
     condition: IfMatch,
 ) -> Result<HttpResponse, Problem> {
+    refuse_configured(&state, caller.tenant_id, &name)?;
     let (tenant, name) = (caller.tenant_id, name.into_inner());
     let deleted = write(&state, tenant, move |tx| {
         let (row, _) = existing(tx.conn(), tenant, &name)?;
@@ -386,6 +400,7 @@ pub(crate) async fn add_key(
     name: Path<String>,
     Json(new): Json<AddKey>,
 ) -> Result<HttpResponse, Problem> {
+    refuse_configured(&state, caller.tenant_id, &name)?;
     let time = |field: &str, text: Option<String>| {
         let parsed = text.map(|text| parse_ms(&text)).transpose();
         parsed.map_err(|error| Problem::invalid_field(field, error.to_string()))
@@ -420,6 +435,7 @@ pub(crate) async fn remove_key(
     caller: Caller,
     path: Path<(String, i64)>,
 ) -> Result<HttpResponse, Problem> {
+    refuse_configured(&state, caller.tenant_id, &path.0)?;
     let (tenant, (name, id)) = (caller.tenant_id, path.into_inner());
     let removed = write(&state, tenant, move |tx| {
         let conn = tx.conn();

@@ -125,7 +125,7 @@ fn meet_projects(
     }
     let mut made = Vec::with_capacity(missing.len());
     for (code, (project, source)) in missing {
-        if make_project(conn, code.0, &project)? {
+        if make_project(conn, code.0, (&project, source))? {
             made.push((code, project, source));
         }
     }
@@ -138,6 +138,7 @@ fn meet_projects(
             design_file_id: None,
             project_id: known.get(&(tenant_id, code.clone())).copied(),
             project_code: Some(&code),
+            client_code: None,
             facts: &crate::projects::shown(project.client_code.as_ref(), &project.fields),
             now_ms: project.created_at_ms,
         };
@@ -147,7 +148,12 @@ fn meet_projects(
 }
 
 /// Whether it was not there; its client is made too, called by its code.
-fn make_project(conn: &mut Conn, tenant: i64, project: &NewProject) -> Result<bool, DbError> {
+fn make_project(
+    conn: &mut Conn,
+    tenant_id: i64,
+    (project, source): (&NewProject, &str),
+) -> Result<bool, DbError> {
+    let now_ms = project.created_at_ms;
     if let Some(code) = &project.client_code {
         let client = ClientFields {
             name: code.to_string(),
@@ -155,9 +161,13 @@ fn make_project(conn: &mut Conn, tenant: i64, project: &NewProject) -> Result<bo
             phone: None,
             notes: None,
         };
-        clients::insert(conn, tenant, code, &client, project.created_at_ms)?;
+        if clients::insert(conn, tenant_id, code, &client, now_ms)? {
+            let kind = ActivityKind::ClientCreated;
+            let by = (tenant_id, source, now_ms);
+            clients::tell(conn, (code.as_str(), &client), kind, by)?;
+        }
     }
-    projects::insert(conn, tenant, project)
+    projects::insert(conn, tenant_id, project)
 }
 
 /// The project of an event, if its code is one, and the source that names it.

@@ -1,4 +1,4 @@
-//! What happened to design files and projects. Must never depend on the order of arrival: what was before
+//! What happened to design files, projects and clients. Must never depend on the order of arrival: what was before
 //! an event is found when read.
 
 use contract::FileEventKind;
@@ -18,12 +18,16 @@ pub(crate) enum ActivityKind {
     ProjectDeleted,
     FileLinked,
     FileUnlinked,
+    ClientCreated,
+    ClientChanged,
+    ClientDeleted,
 }
 
 /// Every kind, its number in the database, which never changes its meaning, and its name.
-const KINDS: [(ActivityKind, i16, &str); 10] = {
+const KINDS: [(ActivityKind, i16, &str); 13] = {
     use ActivityKind::{
-        Event, FileLinked, FileUnlinked, ProjectChanged, ProjectCreated, ProjectDeleted,
+        ClientChanged, ClientCreated, ClientDeleted, Event, FileLinked, FileUnlinked,
+        ProjectChanged, ProjectCreated, ProjectDeleted,
     };
     use FileEventKind::{Deleted, Failed, Ingested, Processed, ReExtracted};
     [
@@ -37,6 +41,9 @@ const KINDS: [(ActivityKind, i16, &str); 10] = {
         (ProjectDeleted, 13, "PROJECT DELETED"),
         (FileLinked, 21, "FILE LINKED"),
         (FileUnlinked, 22, "FILE UNLINKED"),
+        (ClientCreated, 31, "CLIENT CREATED"),
+        (ClientChanged, 32, "CLIENT CHANGED"),
+        (ClientDeleted, 33, "CLIENT DELETED"),
     ]
 };
 
@@ -89,13 +96,15 @@ pub(crate) struct Deed<'d> {
     pub design_file_id: Option<i64>,
     pub project_id: Option<i64>,
     pub project_code: Option<&'d str>,
+    /// The client that it was done to.
+    pub client_code: Option<&'d str>,
     /// What is so from now on, as JSON.
     pub facts: &'d str,
     pub now_ms: i64,
 }
 
 const BEFORE: &str = "INSERT INTO activity_log (inbox_id, tenant_id, source_id, event_key, design_file_id, \
-    project_id, kind, event_order, sequence, timestamp_ms, received_at_ms, project_code, actor, stale, facts) \
+    project_id, kind, event_order, sequence, timestamp_ms, received_at_ms, project_code, client_code, actor, stale, facts) \
     VALUES";
 /// An event that comes again after its inbox row was removed is here already.
 const AFTER: &str = "ON CONFLICT DO NOTHING";
@@ -110,7 +119,7 @@ pub(crate) fn record(conn: &mut Conn, deed: &Deed<'_>) -> Result<(), DbError> {
     rows::execute(conn, BEFORE, vec![deed_row(deed)], AFTER)
 }
 
-fn event_row<'e>(applied: &AppliedEvent<'e>) -> [Value<'e>; 15] {
+fn event_row<'e>(applied: &AppliedEvent<'e>) -> [Value<'e>; 16] {
     let (incoming, event) = (applied.incoming, applied.event);
     [
         applied.inbox_id.into(),
@@ -126,12 +135,13 @@ fn event_row<'e>(applied: &AppliedEvent<'e>) -> [Value<'e>; 15] {
         incoming.received_at_ms.into(),
         event.facts.project_code.as_deref().into(),
         None::<&str>.into(),
+        None::<&str>.into(),
         applied.stale.into(),
         event.facts.shown().into(),
     ]
 }
 
-fn deed_row<'d>(deed: &Deed<'d>) -> [Value<'d>; 15] {
+fn deed_row<'d>(deed: &Deed<'d>) -> [Value<'d>; 16] {
     [
         None::<i64>.into(),
         deed.tenant_id.into(),
@@ -145,6 +155,7 @@ fn deed_row<'d>(deed: &Deed<'d>) -> [Value<'d>; 15] {
         deed.now_ms.into(),
         deed.now_ms.into(),
         deed.project_code.into(),
+        deed.client_code.into(),
         deed.actor.into(),
         false.into(),
         deed.facts.into(),
@@ -209,6 +220,8 @@ impl Placed for Activity {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ActivityQuery {
     pub project_code: Option<String>,
+    /// What was done to this client itself.
+    pub client_code: Option<String>,
     pub design_file_id: Option<i64>,
     pub kind: Option<ActivityKind>,
     pub since_ms: Option<i64>,
@@ -238,6 +251,9 @@ const LIST: List<'static> = List {
             WHEN a.kind < 20 THEN (SELECT e.id FROM activity_log e \
                 WHERE e.tenant_id = a.tenant_id AND e.project_id = a.project_id AND e.id < a.id AND e.kind > 10 \
                 ORDER BY e.id DESC LIMIT 1) \
+            WHEN a.kind > 30 THEN (SELECT e.id FROM activity_log e \
+                WHERE e.tenant_id = a.tenant_id AND e.client_code = a.client_code AND e.id < a.id AND e.kind > 30 \
+                ORDER BY e.id DESC LIMIT 1) \
             ELSE (SELECT e.id FROM activity_log e WHERE e.tenant_id = a.tenant_id AND e.project_id IS NULL \
                 AND e.design_file_id = a.design_file_id AND e.id < a.id AND e.kind > 10 \
                 ORDER BY e.id DESC LIMIT 1) END",
@@ -252,6 +268,7 @@ pub(crate) fn list(
 ) -> Result<Page<Activity>, DbError> {
     Filter::tenant("a.tenant_id", tenant)
         .and_with("a.project_code = ?", query.project_code)
+        .and_with("a.client_code = ?", query.client_code)
         .and_with("a.design_file_id = ?", query.design_file_id)
         .and_with("a.kind = ?", query.kind.map(ActivityKind::number))
         .and_with("a.timestamp_ms >= ?", query.since_ms)

@@ -4,7 +4,9 @@ use contract::ClientCode;
 use db::{Conn, DbError, Value};
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Nullable, Text};
+use serde_json::json;
 
+use super::activity::{self, ActivityKind, Deed};
 use super::records::{self, Record, Table};
 use super::{Cursor, Filter, Kind, List, Order, Page, Part, Placed, Slice};
 
@@ -75,6 +77,34 @@ pub(crate) fn insert(
 ) -> Result<bool, DbError> {
     let named = (tenant, code.as_str());
     records::insert::<Client>(conn, named, Vec::new(), fields, now_ms)
+}
+
+/// Tells activity of a client as it is now. By whom: tenant, actor and time.
+pub(crate) fn tell(
+    conn: &mut Conn,
+    (code, fields): (&str, &ClientFields),
+    kind: ActivityKind,
+    (tenant_id, actor, now_ms): (i64, &str, i64),
+) -> Result<(), DbError> {
+    let facts = json!({
+        "client_code": code,
+        "name": fields.name,
+        "email": fields.email,
+        "phone": fields.phone,
+        "notes": fields.notes,
+    });
+    let deed = Deed {
+        tenant_id,
+        kind,
+        actor,
+        design_file_id: None,
+        project_id: None,
+        project_code: None,
+        client_code: Some(code),
+        facts: &facts.to_string(),
+        now_ms,
+    };
+    activity::record(conn, &deed)
 }
 
 /// By code.

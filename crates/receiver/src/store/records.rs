@@ -68,10 +68,10 @@ pub(crate) fn insert<'v, R: Record>(
     let mut named = vec!["tenant_id", "code"];
     named.extend(fixed.iter().map(|(column, _)| *column));
     named.extend_from_slice(columns);
-    named.extend(["created_at_ms", "changed_at_ms"]);
+    named.extend(["created_at_ms", "changed_at_ms", "revision"]);
     let marks = vec!["?"; named.len()].join(", ");
     let insert = sql(format!(
-        "INSERT INTO {name} ({}, revision) VALUES ({marks}, 1) ON CONFLICT (tenant_id, code) DO NOTHING",
+        "INSERT INTO {name} ({}) VALUES ({marks}) ON CONFLICT (tenant_id, code) DO NOTHING",
         named.join(", ")
     ));
     let insert = insert
@@ -79,8 +79,7 @@ pub(crate) fn insert<'v, R: Record>(
         .bind(code)
         .bind_all(fixed.into_iter().map(|(_, value)| value))
         .bind_all(R::values(fields))
-        .bind(now_ms)
-        .bind(now_ms);
+        .bind_all([now_ms; 3].map(Value::from));
     Ok(conn.execute(insert)? == 1)
 }
 

@@ -112,7 +112,11 @@ async fn clients_change_alike_and_stay_while_they_have_projects() {
                 .0,
             412
         );
-        assert_eq!(patch(&shop, client, None, json!({"name": ""})).await.0, 422);
+        for wrong in [json!({"name": ""}), json!({"name": null}), json!([])] {
+            assert_eq!(patch(&shop, client, None, wrong).await.0, 422);
+        }
+        let stateless = json!({"status": null});
+        assert_eq!(patch(&shop, &project, None, stateless).await.0, 422);
         let delete = async |path: &str| answer(shop.request(Method::DELETE, path)).await.0;
         assert_eq!(delete(client).await, 409);
         assert_eq!(delete(&project).await, 204);
@@ -121,6 +125,45 @@ async fn clients_change_alike_and_stay_while_they_have_projects() {
         assert_eq!(delete(client).await, 404);
         let told = shop.items("/activity?action=project%20deleted").await;
         assert_eq!(told[0]["project_code"], PROJECT);
+        let told = shop.items("/activity?client_code=cl-0001").await;
+        let told: Vec<(&Json, &Json)> = told
+            .iter()
+            .map(|one| (&one["action"], &one["changes"]))
+            .collect();
+        let change = json!([{"field": "email", "before": null, "after": "a@b.example"}]);
+        assert_eq!(told.len(), 3, "{told:?}");
+        assert_eq!(told[0], (&json!("CLIENT DELETED"), &json!([])));
+        assert_eq!(told[1], (&json!("CLIENT CHANGED"), &change));
+        assert_eq!(told[2].0, "CLIENT CREATED");
+        shop.stop().await;
+    }
+}
+
+/// What is made anew under the code of something deleted is something else.
+#[tokio::test]
+async fn a_code_that_is_used_again_is_another_record() {
+    for temp in TempDb::both() {
+        let shop = TestReceiver::start(&temp).await;
+        let first = shop.make_project().await;
+        let path = format!("/projects/{PROJECT}");
+        let seen = etag(&shop, &path).await;
+        patch(&shop, &path, None, json!({"name": "Roof"})).await;
+        assert_eq!(answer(shop.request(Method::DELETE, &path)).await.0, 204);
+        let (_, second) = shop.post("/projects", &json!({"code": PROJECT})).await;
+        assert!(second["id"].as_i64().unwrap() > first, "{second}");
+        let stale = patch(&shop, &path, Some(&seen), json!({"name": "x"})).await;
+        assert_eq!(stale.0, 412, "{}", stale.1);
+        let activity = shop
+            .items(&format!("/activity?project_code={PROJECT}"))
+            .await;
+        assert_eq!(activity.len(), 4);
+        let created = &activity[0];
+        assert_eq!(created["action"], "PROJECT CREATED");
+        let befores = created["changes"].as_array().unwrap().iter();
+        assert!(
+            befores.map(|change| &change["before"]).all(Json::is_null),
+            "{created}"
+        );
         shop.stop().await;
     }
 }

@@ -86,8 +86,9 @@ async fn state(shop: &TestReceiver) -> Json {
         "/projects",
     ] {
         let mut items = shop.items(path).await;
-        // Projects are made when the first of their events arrives.
-        items.retain(|item| item["action"] != "PROJECT CREATED");
+        // Projects and clients are made when the first of their events arrives.
+        let made = ["PROJECT CREATED", "CLIENT CREATED"];
+        items.retain(|item| !made.iter().any(|made| item["action"] == *made));
         for item in &mut items {
             let item = item.as_object_mut().unwrap();
             for arrival in ["id", "design_file_id", "project_id", "received_at"] {

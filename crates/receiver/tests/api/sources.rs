@@ -163,9 +163,6 @@ async fn what_a_source_cannot_be_names_its_field() {
         (&json!(true), &json!("standard"))
     );
     assert!(!shown.to_string().contains(SECRET), "{shown}");
-    let change = json!({"options": {}});
-    let (status, _) = ask(&shop, Method::PUT, "/api/v1/sources/shop", change).await;
-    assert_eq!(status, 404);
     shop.stop().await;
 }
 
@@ -320,5 +317,26 @@ async fn stripe_is_taken_as_it_signs() {
         .map(|one| (&one["event_type"], &one["event_id"]))
         .collect();
     assert_eq!(told, [(&json!("invoice.paid"), &json!("evt_9"))]);
+    shop.stop().await;
+}
+
+#[tokio::test]
+async fn sources_of_the_settings_are_changed_there() {
+    let temp = TempDb::sqlite();
+    let shop = TestReceiver::start(&temp).await;
+    let at = "/api/v1/sources/shop";
+    let key = format!("{at}/keys");
+    for (method, path, body) in [
+        (Method::PUT, at, json!({"options": {}})),
+        (Method::DELETE, at, json!({})),
+        (Method::POST, &*key, json!({})),
+        (Method::DELETE, &*format!("{key}/1"), json!({})),
+    ] {
+        let (status, refused) = answer(shop.request(method, path).json(&body)).await;
+        assert_eq!(status, 409, "{refused}");
+        let detail = refused["detail"].as_str().unwrap();
+        assert!(detail.contains("[sources.shop]"), "{detail}");
+    }
+    assert_eq!(shop.get(at).await.0, 200);
     shop.stop().await;
 }

@@ -209,7 +209,12 @@ async fn a_source_may_make_projects_or_refuse_unknown_ones() {
         let actions: Vec<&Json> = actions.iter().map(|one| &one["action"]).collect();
         assert_eq!(
             actions,
-            ["PROJECT CREATED", "FILE PROCESSED", "FILE PROCESSED"]
+            [
+                "PROJECT CREATED",
+                "CLIENT CREATED",
+                "FILE PROCESSED",
+                "FILE PROCESSED"
+            ]
         );
         shop.stop().await;
     }

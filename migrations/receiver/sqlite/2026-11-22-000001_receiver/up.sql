@@ -24,7 +24,7 @@ CREATE TABLE sources (
 
 -- What a source signs with. Secrets are sealed for their source.
 CREATE TABLE source_keys (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     source_id INTEGER NOT NULL REFERENCES sources (id),
     -- 1 secret, 2 ed25519 public key
     kind INTEGER NOT NULL CHECK (kind IN (1, 2)),
@@ -37,8 +37,9 @@ CREATE TABLE source_keys (
 ) STRICT;
 CREATE INDEX source_keys_by_source ON source_keys (source_id, id);
 
+-- A revision begins at the time of its record, so that one that is made anew has none of the old one's.
 CREATE TABLE clients (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     tenant_id INTEGER NOT NULL REFERENCES tenants (id),
     code TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -52,7 +53,7 @@ CREATE TABLE clients (
 ) STRICT;
 
 CREATE TABLE projects (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     tenant_id INTEGER NOT NULL REFERENCES tenants (id),
     code TEXT NOT NULL,
     -- The number at the end of the code, which job numbers in file names repeat.
@@ -170,8 +171,9 @@ CREATE TABLE activity_log (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     tenant_id INTEGER NOT NULL,
     -- 1 ingested, 2 processed, 3 failed, 4 re-extracted, 5 deleted;
-    -- 11 project created, 12 changed, 13 deleted; 21 file linked, 22 unlinked
-    kind INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 22),
+    -- 11 project created, 12 changed, 13 deleted; 21 file linked, 22 unlinked;
+    -- 31 client created, 32 changed, 33 deleted
+    kind INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 33),
     inbox_id INTEGER,
     source_id INTEGER,
     event_key TEXT,
@@ -183,6 +185,8 @@ CREATE TABLE activity_log (
     timestamp_ms INTEGER NOT NULL,
     received_at_ms INTEGER NOT NULL,
     project_code TEXT,
+    -- The client that was itself created, changed or deleted.
+    client_code TEXT,
     -- Who did it, when no sender did.
     actor TEXT,
     -- Whether newer events had left nothing of it to see when it was committed.
@@ -192,6 +196,7 @@ CREATE TABLE activity_log (
 ) STRICT;
 CREATE UNIQUE INDEX activity_log_of_events ON activity_log (design_file_id, event_order) WHERE kind < 10;
 CREATE INDEX activity_log_of_people ON activity_log (tenant_id, project_id, design_file_id) WHERE kind > 10;
+CREATE INDEX activity_log_of_clients ON activity_log (tenant_id, client_code, id) WHERE kind > 30;
 CREATE INDEX activity_log_by_inbox ON activity_log (inbox_id) WHERE inbox_id IS NOT NULL;
 CREATE INDEX activity_log_by_time ON activity_log (tenant_id, timestamp_ms);
 CREATE INDEX activity_log_by_project ON activity_log (tenant_id, project_code, timestamp_ms)
