@@ -10,13 +10,14 @@ use askama::Template;
 use askama_web::WebTemplate;
 use console::{Frame, Time, Visit};
 use db::{Conn, DbError};
-use delivery::{Delivery, DeliveryFilter, EventFilter, Page};
+use delivery::{DeliveryFilter, EventFilter, Page};
 use drawing::{HoleGroup, LayerMeasure, Severity};
 use extract::facts::Review;
 use extract::{Extraction, PartLine};
 use service::Problem;
 
 use super::delivery_line::DeliveryLine;
+use super::endpoints::Endpoints;
 use super::fact_line::{FactLine, fact_lines};
 use super::file_line::FileLine;
 use super::files::AT;
@@ -102,7 +103,7 @@ pub(super) async fn show(state: Shared, visit: Visit, id: Path<i64>) -> Result<F
     let row = find(&state, visit.caller.tenant_id, *id).await?;
     let found = extraction(&state, &row).await?;
     let versions = version_lines(&state, &row).await?;
-    let events = events(&state, &row).await?;
+    let events = events(&state, &visit, &row).await?;
     let frame = framed(&state, &visit, row.clean_name.clone(), AT).await?;
     Ok(page(frame, &row, found.as_ref(), versions, events))
 }
@@ -216,7 +217,8 @@ const fn word(severity: Severity) -> (&'static str, &'static str) {
 }
 
 /// The newest events of the file; none is older than its record or newer than its last change.
-async fn events(state: &Shared, row: &FileRow) -> Result<Vec<EventLine>, Problem> {
+async fn events(state: &Shared, visit: &Visit, row: &FileRow) -> Result<Vec<EventLine>, Problem> {
+    let endpoints = Endpoints::of(state, visit).await?;
     let tenant_id = row.tenant_id;
     let filter = EventFilter {
         subject: Some(format!("file/{}", row.id)),
@@ -239,7 +241,7 @@ async fn events(state: &Shared, row: &FileRow) -> Result<Vec<EventLine>, Problem
                 deliveries: owed
                     .items
                     .iter()
-                    .map(|owed: &Delivery| owed.into())
+                    .map(|owed| DeliveryLine::of(owed, &endpoints))
                     .collect(),
             })
         };

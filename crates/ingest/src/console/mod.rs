@@ -4,6 +4,7 @@
 mod check;
 mod deliveries;
 mod delivery_line;
+mod endpoints;
 mod events;
 mod fact_line;
 mod file;

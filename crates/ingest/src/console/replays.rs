@@ -5,15 +5,18 @@ use std::sync::Arc;
 use actix_web::web::{Data, Path};
 use askama::Template;
 use askama_web::WebTemplate;
-use console::{Answer, Asked, Frame, Visit};
+use console::{Answer, Asked, Frame, Time, Visit};
+use contract::parse_ms;
 use serde::Deserialize;
 use serde_json::json;
 use service::{Form, Json, Problem, Query};
 
+use super::endpoints::Endpoints;
 use super::pager::{PAGE_ITEMS, Pager};
 use super::said::said;
+use super::subscription_actions::TypeLine;
 use super::trouble::framed;
-use crate::api::webhooks::replays;
+use crate::api::webhooks::{catalogue, replays};
 use crate::service_state::ServiceState;
 
 pub(super) const AT: &str = "/console/replays";
@@ -30,6 +33,8 @@ pub(super) struct ListQuery {
 #[template(path = "replays.html")]
 pub(super) struct ReplaysPage {
     frame: Frame,
+    endpoints: Endpoints,
+    types: Vec<TypeLine>,
     lines: Vec<ReplayLine>,
     pager: Pager,
 }
@@ -59,6 +64,14 @@ impl ReplayLine {
         }
     }
 
+    fn since(&self) -> Option<Time> {
+        parse_ms(&self.since).ok().map(Time)
+    }
+
+    fn until(&self) -> Option<Time> {
+        parse_ms(self.until.as_deref()?).ok().map(Time)
+    }
+
     fn wanted(&self) -> String {
         let types = match self.types.is_empty() {
             true => "all events".to_owned(),
@@ -69,6 +82,11 @@ impl ReplayLine {
             false => format!("{types}, {}", self.states.join(" or ")),
         }
     }
+}
+
+#[derive(Debug, Deserialize)]
+struct Types {
+    items: Vec<TypeLine>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -88,7 +106,10 @@ pub(super) async fn list(
     let query = serde_json::from_value(query).map_err(Problem::internal)?;
     let caller = visit.caller.clone();
     let listed: Listed = said(replays::list(state.clone(), caller, Query(query)).await?).await?;
+    let types: Types = said(catalogue::list(state.clone(), visit.caller.clone()).await?).await?;
     Ok(ReplaysPage {
+        endpoints: Endpoints::of(&state, &visit).await?,
+        types: types.items,
         frame: framed(&state, &visit, "Replays", AT).await?,
         pager: Pager::of(&asked, offset, listed.total),
         lines: listed.items,
