@@ -20,10 +20,10 @@ use service::{Form, Json, Problem};
 
 use super::delivery_line::DeliveryLine;
 use super::endpoints::Endpoints;
+use super::event_types::{TypeLine, event_types};
 use super::pager::{Pager, page_at};
 use super::refusal::Refusal;
 use super::said::said;
-use super::subscription_actions::TypeLine;
 use super::trouble::framed;
 use crate::api::webhooks::shared::{plain, time};
 use crate::api::webhooks::{catalogue, publish};
@@ -171,11 +171,6 @@ pub(super) struct NewEventPage {
 }
 
 #[derive(Debug, Deserialize)]
-struct Types {
-    items: Vec<TypeLine>,
-}
-
-#[derive(Debug, Deserialize)]
 struct Described {
     description: String,
     example: Value,
@@ -193,18 +188,18 @@ pub(super) async fn form(
 }
 
 async fn new_page(state: &State, visit: &Visit, chosen: String) -> Result<NewEventPage, Problem> {
-    let caller = visit.caller.clone();
-    let types: Types = said(catalogue::list(state.clone(), caller.clone()).await?).await?;
-    let known = types.items.iter().any(|known| known.event_type == chosen);
-    let chosen = match (known, types.items.first()) {
+    let types = event_types(state, visit).await?;
+    let known = types.iter().any(|known| known.event_type == chosen);
+    let chosen = match (known, types.first()) {
         (true, _) | (_, None) => chosen,
         (false, Some(first)) => first.event_type.clone(),
     };
     let path = Path::from(chosen.clone());
-    let of_type: Described = said(catalogue::one(state.clone(), caller, path).await?).await?;
+    let of_type: Described =
+        said(catalogue::one(state.clone(), visit.caller.clone(), path).await?).await?;
     Ok(NewEventPage {
         frame: framed(state, visit, "Publish an event", AT).await?,
-        types: types.items,
+        types,
         chosen,
         description: of_type.description,
         refusal: Refusal::default(),

@@ -191,20 +191,21 @@ fn holes(groups: &[HoleGroup]) -> String {
 }
 
 fn remarks(found: &Extraction) -> Vec<Remark> {
-    let findings = found.findings.iter().map(|finding| Remark {
-        word: word(finding.severity).0,
-        look: word(finding.severity).1,
-        code: finding.code.clone(),
-        message: finding.message.clone(),
-        hint: finding.hint.clone(),
-    });
-    let diagnostics = found.diagnostics.iter().map(|diagnostic| Remark {
-        word: word(diagnostic.severity).0,
-        look: word(diagnostic.severity).1,
-        code: diagnostic.code.clone(),
-        message: diagnostic.message.clone(),
-        hint: diagnostic.hint.clone(),
-    });
+    let remark = |severity, code: &str, message: &str, hint: &Option<String>| {
+        let (word, look) = word(severity);
+        Remark {
+            word,
+            look,
+            code: code.to_owned(),
+            message: message.to_owned(),
+            hint: hint.clone(),
+        }
+    };
+    let findings = found.findings.iter();
+    let findings = findings.map(|one| remark(one.severity, &one.code, &one.message, &one.hint));
+    let diagnostics = found.diagnostics.iter();
+    let diagnostics =
+        diagnostics.map(|one| remark(one.severity, &one.code, &one.message, &one.hint));
     findings.chain(diagnostics).collect()
 }
 

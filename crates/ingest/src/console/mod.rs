@@ -5,6 +5,7 @@ mod check;
 mod deliveries;
 mod delivery_line;
 mod endpoints;
+mod event_types;
 mod events;
 mod fact_line;
 mod file;

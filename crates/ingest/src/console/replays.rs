@@ -12,11 +12,11 @@ use serde_json::json;
 use service::{Form, Json, Problem, Query};
 
 use super::endpoints::Endpoints;
+use super::event_types::{TypeLine, event_types};
 use super::pager::{PAGE_ITEMS, Pager};
 use super::said::said;
-use super::subscription_actions::TypeLine;
 use super::trouble::framed;
-use crate::api::webhooks::{catalogue, replays};
+use crate::api::webhooks::replays;
 use crate::service_state::ServiceState;
 
 pub(super) const AT: &str = "/console/replays";
@@ -85,11 +85,6 @@ impl ReplayLine {
 }
 
 #[derive(Debug, Deserialize)]
-struct Types {
-    items: Vec<TypeLine>,
-}
-
-#[derive(Debug, Deserialize)]
 struct Listed {
     items: Vec<ReplayLine>,
     total: i64,
@@ -106,10 +101,9 @@ pub(super) async fn list(
     let query = serde_json::from_value(query).map_err(Problem::internal)?;
     let caller = visit.caller.clone();
     let listed: Listed = said(replays::list(state.clone(), caller, Query(query)).await?).await?;
-    let types: Types = said(catalogue::list(state.clone(), visit.caller.clone()).await?).await?;
     Ok(ReplaysPage {
         endpoints: Endpoints::of(&state, &visit).await?,
-        types: types.items,
+        types: event_types(&state, &visit).await?,
         frame: framed(&state, &visit, "Replays", AT).await?,
         pager: Pager::of(&asked, offset, listed.total),
         lines: listed.items,

@@ -213,24 +213,16 @@ fn told(outcome: Outcome, setup: &Setup) -> Said {
         preview,
         scan,
     } = outcome;
-    let preview = preview.filter(|preview| {
-        let fits = preview.bytes.len() <= setup.preview_bytes_max;
+    let mut fits = |what: &str, bytes: usize, max: usize| {
+        let fits = bytes <= max;
         if !fits {
-            extraction
-                .diagnostics
-                .push(too_large("preview", setup.preview_bytes_max));
+            extraction.diagnostics.push(too_large(what, max));
         }
         fits
-    });
-    let scan = scan.filter(|scan| {
-        let fits = scan.png.len() <= setup.scan_bytes_max;
-        if !fits {
-            extraction
-                .diagnostics
-                .push(too_large("scan", setup.scan_bytes_max));
-        }
-        fits
-    });
+    };
+    let (preview_max, scan_max) = (setup.preview_bytes_max, setup.scan_bytes_max);
+    let preview = preview.filter(|preview| fits("preview", preview.bytes.len(), preview_max));
+    let scan = scan.filter(|scan| fits("scan", scan.png.len(), scan_max));
     let answer = Answer::Read {
         extraction: Box::new(extraction),
         preview: preview.as_ref().map(frame_of),

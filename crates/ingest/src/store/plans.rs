@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use testkit::TempDb;
 
 use super::counts::{COUNTS, KNOWN_CODES, TROUBLES};
-use super::list::tests::fill;
+use super::list::tests::filled;
 
 #[derive(QueryableByName)]
 struct SqlitePlan {
@@ -42,9 +42,7 @@ pub(crate) fn plan(conn: &mut Conn, (text, values): (String, Vec<Value<'_>>)) ->
 #[tokio::test]
 async fn what_every_page_counts_is_read_off_indexes() {
     for temp in TempDb::both() {
-        let database = Database::open(temp.settings(), crate::start::MIGRATIONS).unwrap();
-        let writer = Writer::start(&database, WriterSettings::default()).unwrap();
-        fill(&database, &writer).await;
+        let (database, writer) = filled(&temp).await;
         let read = move |conn: &mut Conn| {
             for (text, values) in [
                 (TROUBLES, vec![1, 19_000, 1, 19_000]),

@@ -17,8 +17,16 @@ fn run(statement: Sql<'static>) -> impl FnMut(&mut Tx<'_>) -> Result<(), TxError
     }
 }
 
+/// A database with many files.
+pub(crate) async fn filled(temp: &TempDb) -> (Database, Writer) {
+    let database = Database::open(temp.settings(), crate::start::MIGRATIONS).unwrap();
+    let writer = Writer::start(&database, WriterSettings::default()).unwrap();
+    fill(&database, &writer).await;
+    (database, writer)
+}
+
 /// Files of one tenant: a tenth to check, some failed, some deleted, of 50 clients and 1,000 projects.
-pub(crate) async fn fill(database: &Database, writer: &Writer) {
+async fn fill(database: &Database, writer: &Writer) {
     let (hash, analyze) = match database.url() {
         db::DatabaseUrl::Sqlite(_) => ("randomblob(32)", "SELECT 1"),
         db::DatabaseUrl::Postgres(_) => ("sha256(CAST(CAST(i AS TEXT) AS BYTEA))", "ANALYZE files"),
@@ -98,9 +106,7 @@ fn lists() -> Vec<(Filter, &'static str)> {
 #[tokio::test]
 async fn lists_of_many_files_are_found_by_indexes_and_not_sorted() {
     for temp in TempDb::both() {
-        let database = Database::open(temp.settings(), crate::start::MIGRATIONS).unwrap();
-        let writer = Writer::start(&database, WriterSettings::default()).unwrap();
-        fill(&database, &writer).await;
+        let (database, writer) = filled(&temp).await;
         let page = Page {
             limit: 50,
             offset: 0,
@@ -135,9 +141,7 @@ async fn lists_of_many_files_are_found_by_indexes_and_not_sorted() {
 #[tokio::test]
 async fn a_list_is_counted_as_far_as_asked() {
     for temp in TempDb::both() {
-        let database = Database::open(temp.settings(), crate::start::MIGRATIONS).unwrap();
-        let writer = Writer::start(&database, WriterSettings::default()).unwrap();
-        fill(&database, &writer).await;
+        let (database, writer) = filled(&temp).await;
         let alive = FILES - FILES / 97;
         let last = FILES / 97 % 50;
         for (filter, limit, offset, count_max, shown, total) in [
