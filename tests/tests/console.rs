@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use e2e::chromium::Chromium;
 use e2e::designs::{Design, root};
-use e2e::http::{get, http, upload};
+use e2e::http::{get, http, post, upload};
 use e2e::process::Process;
+use serde_json::json;
 
 fn design(name: &str) -> PathBuf {
     root().join("fixtures/designs").join(name)
@@ -121,8 +122,44 @@ async fn everything_works_without_scripts() {
     assert!(browser.address().await.contains("/console/files/"));
 }
 
+#[tokio::test]
+async fn a_subscription_is_changed_and_a_refusal_stands_beside_its_field() {
+    let (_ingest, url) = running().await;
+    let endpoint =
+        json!({"url": "https://127.0.0.1:9/", "events": ["file.*"], "description": "ERP"});
+    let made = post(&format!("{url}/api/v1/webhooks/subscriptions"), &endpoint)
+        .await
+        .unwrap()
+        .json;
+    let page = format!(
+        "{url}/console/subscriptions/{}",
+        made["id"].as_str().unwrap()
+    );
+    let browser = Chromium::start().await;
+    browser.look(400, "dark").await;
+    browser.open(&page).await;
+    browser.click("a[href$='/edit']").await;
+    browser.fill("#filter", "event.").await;
+    browser.fill("#description", "ERP, new").await;
+    browser.click("form.card button[type=submit]").await;
+    browser
+        .until("#wrong-filter", "no viable alternative")
+        .await;
+    browser.fill("#filter", "event.data.quantity > 10").await;
+    browser.click("form.card button[type=submit]").await;
+    browser.until("[role=status]", "is changed").await;
+    browser.until("main", "event.data.quantity > 10").await;
+    browser.until("main", "ERP, new").await;
+    let complaints = browser.complaints().await;
+    let of_refusal = |said: &&String| said.contains("status of 422");
+    assert!(
+        complaints.iter().all(|said| of_refusal(&said)),
+        "{complaints:?}"
+    );
+}
+
 /// Pages that a person opens, with something on each.
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 17] = [
     "",
     "/upload",
     "/files",
@@ -130,9 +167,13 @@ const PAGES: [&str; 13] = [
     "/check",
     "/subscriptions",
     "/subscriptions/new",
+    "/subscriptions/SUBSCRIPTION",
+    "/subscriptions/SUBSCRIPTION/edit",
     "/deliveries",
+    "/deliveries/DELIVERY",
     "/dead-letters",
     "/events",
+    "/events/EVENT",
     "/events/new",
     "/replays",
     "/settings",
@@ -141,6 +182,15 @@ const PAGES: [&str; 13] = [
 #[tokio::test]
 async fn no_page_is_wider_than_its_window() {
     let (_ingest, url) = running().await;
+    let platform = format!("{url}/api/v1/webhooks");
+    // Nobody listens there: a long address, and attempts that fail.
+    let endpoint = json!({
+        "url": format!("https://127.0.0.1:9/{}", "long".repeat(40)), "events": ["*"], "headers": {"x-api-key": "secret"},
+    });
+    let made = post(&format!("{platform}/subscriptions"), &endpoint)
+        .await
+        .unwrap();
+    assert_eq!(made.status, 201, "{}", made.json);
     for name in [VENT, RING] {
         let file = Design {
             name: name.replacen("good/", "", 1),
@@ -153,10 +203,26 @@ async fn no_page_is_wider_than_its_window() {
                 .is_success()
         );
     }
+    let newest = async |list: &str| {
+        let listed = get(&format!("{platform}/{list}?limit=1"))
+            .await
+            .unwrap()
+            .json;
+        listed["items"][0]["id"].as_str().unwrap().to_owned()
+    };
+    let places = [
+        ("SUBSCRIPTION", made.json["id"].as_str().unwrap().to_owned()),
+        ("DELIVERY", newest("deliveries").await),
+        ("EVENT", newest("event-log").await),
+    ];
+    let page_at = |page: &str| {
+        let named = |page: String, (name, id): &(&str, String)| page.replace(name, id);
+        places.iter().fold(page.to_owned(), named)
+    };
     let browser = Chromium::start().await;
     for (width, scheme) in [(400_u32, "dark"), (1280, "light")] {
         browser.look(width, scheme).await;
-        for page in PAGES {
+        for page in PAGES.map(page_at) {
             browser.open(&format!("{url}/console{page}")).await;
             let wide = browser
                 .run("return document.documentElement.scrollWidth")

@@ -93,8 +93,9 @@ fn stage(counts: &mut Counts, name: &str, run: impl FnOnce(&mut Counts) -> Resul
 }
 
 /// What tests run beside our own program: package and program.
-const PROGRAMS: [(&str, &str); 4] = [
+const PROGRAMS: [(&str, &str); 5] = [
     ("tesseract-ocr", "tesseract"),
+    ("libheif-examples", "heif-convert"),
     ("prometheus", "promtool"),
     ("chromium", "chromium"),
     ("chromium-driver", "chromedriver"),

@@ -53,7 +53,7 @@ pub use document::{
 pub use drawing::Unit;
 pub use error::ExtractError;
 pub use extraction::{BlockUse, DrawingSection, ErrorSection, Extraction, FindingWord, Summary};
-pub use image::ImageLimits;
+pub use image::{CONVERTER_NEEDED, ImageLimits};
 pub use kind::{Kind, Mode};
 pub use limits::Limits;
 pub use ocr::{OcrLine, PSM_AUTO, PSM_AUTO_ORIENTED, tesseract_arguments};
@@ -75,6 +75,8 @@ pub struct Input<'a> {
     pub unit: Option<Unit>,
     /// What an OCR program read off the [`Scan`] of an earlier reading of the same bytes.
     pub ocr: Option<&'a Ocr>,
+    /// The picture as another program decoded it, upright, where a format has no decoder here: a JPEG or PNG.
+    pub pixels: Option<&'a [u8]>,
     /// Whether a picture is wanted.
     pub preview: bool,
 }
@@ -88,6 +90,7 @@ impl<'a> Input<'a> {
             caller,
             unit: None,
             ocr: None,
+            pixels: None,
             preview: false,
         }
     }

@@ -10,7 +10,7 @@ use std::time::Instant;
 use db::{Conn, Database, DatabaseSettings, DatabaseUrl, DbError, Migrations, examine, sql};
 use diesel::sql_types::Text;
 
-use crate::extraction::Sandbox;
+use crate::extraction::{CONVERTERS, Sandbox, installed};
 use crate::settings::IngestSettings;
 use crate::start::{MIGRATIONS, open_database};
 
@@ -66,6 +66,7 @@ pub fn examine_ingest(settings: &IngestSettings) -> Vec<Finding> {
     findings.push(storage(&settings.files_dir));
     findings.push(sandbox(&settings.files_dir));
     findings.push(ocr(settings));
+    findings.push(heic(settings));
     findings.extend(settings.watch.iter().map(|folder| watched(&folder.root)));
     findings
 }
@@ -253,6 +254,25 @@ fn ocr(settings: &IngestSettings) -> Finding {
                 "apt-get install tesseract-ocr-{}",
                 missing.join(" tesseract-ocr-")
             ),
+        ),
+    }
+}
+
+fn heic(settings: &IngestSettings) -> Finding {
+    let configured = &settings.extraction.heic_converter;
+    match installed(configured, &CONVERTERS) {
+        Some(program) => Finding::fine("heic", program.display().to_string()),
+        None => Finding::new(
+            "heic",
+            Verdict::Warning,
+            format!(
+                "{} is not installed: HEIC and AVIF pictures are not shown",
+                match configured.as_str() {
+                    "" => CONVERTERS.join(" or "),
+                    program => program.to_owned(),
+                }
+            ),
+            "apt-get install libheif-examples, or set ingest.extraction.heic_converter.",
         ),
     }
 }

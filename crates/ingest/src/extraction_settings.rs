@@ -1,4 +1,4 @@
-//! `[ingest.extraction]`: workers, their limits, and the OCR program beside them.
+//! `[ingest.extraction]`: workers, their limits, and the programs beside them.
 
 use std::collections::BTreeMap;
 
@@ -38,6 +38,12 @@ pub struct ExtractionSettings {
     pub ocr_memory_bytes_max: u64,
     pub ocr_cpu_seconds_max: u64,
     pub ocr_wall_seconds_max: u64,
+    /// Empty: the first known one in PATH.
+    pub heic_converter: String,
+    pub heic_memory_bytes_max: u64,
+    pub heic_cpu_seconds_max: u64,
+    pub heic_wall_seconds_max: u64,
+    pub heic_picture_bytes_max: u64,
     /// How much of one file is read, by what it is made of.
     pub pdf: PdfLimits,
     pub sheet: SheetLimits,
@@ -79,6 +85,10 @@ impl ExtractionSettings {
                 format!("{section}.ocr_memory_bytes_max"),
                 self.ocr_memory_bytes_max,
             ),
+            (
+                format!("{section}.heic_memory_bytes_max"),
+                self.heic_memory_bytes_max,
+            ),
         ];
         for (key, value) in memory.into_iter().chain(of_kinds) {
             if value < MEMORY_BYTES_MIN {
@@ -93,6 +103,7 @@ impl ExtractionSettings {
         let wall = [
             ("wall_seconds_max", self.wall_seconds_max),
             ("ocr_wall_seconds_max", self.ocr_wall_seconds_max),
+            ("heic_wall_seconds_max", self.heic_wall_seconds_max),
         ];
         match wall.into_iter().find(|(_, seconds)| *seconds == 0) {
             Some((key, value)) => Err(SettingsFault::Number {
@@ -195,6 +206,10 @@ mod tests {
             (
                 "kinds.pdf.memory_bytes_max=1000",
                 "ingest.extraction.kinds.pdf.memory_bytes_max",
+            ),
+            (
+                "heic_memory_bytes_max=1000",
+                "ingest.extraction.heic_memory_bytes_max",
             ),
             ("wall_seconds_max=0", "ingest.extraction.wall_seconds_max"),
             (

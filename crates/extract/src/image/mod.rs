@@ -43,14 +43,19 @@ pub(crate) fn read(
     let format = Format::of(bytes).ok_or(ExtractError::DamagedImage)?;
     let header = Header::read(format, bytes, &limits.image);
     let tags = read_exif(format, bytes, &header, &limits.image);
-    let opened = Pixels::open(format, bytes, &header, &limits.image);
-    let stored = match &opened {
-        Ok(pixels) => Some(pixels.size),
-        Err(_) => header.size,
+    let converted = input.pixels.filter(|_| format.decoder().is_none());
+    let opened = match converted {
+        Some(pixels) => open_converted(pixels, limits),
+        None => Pixels::open(format, bytes, &header, &limits.image),
     };
-    let stored = stored.filter(|(width, height)| *width > 0 && *height > 0);
-    let orientation = orientation(&header, &tags);
-    let (width_px, height_px) = match stored.ok_or(ExtractError::DamagedImage)? {
+    let (orientation, size) = match (converted, &opened) {
+        // What was converted is upright already.
+        (Some(_), Ok(pixels)) => (Orientation::NoTransforms, Some(pixels.size)),
+        (None, Ok(pixels)) => (orientation(&header, &tags), Some(pixels.size)),
+        (_, Err(_)) => (orientation(&header, &tags), header.size),
+    };
+    let size = size.filter(|(width, height)| *width > 0 && *height > 0);
+    let (width_px, height_px) = match size.ok_or(ExtractError::DamagedImage)? {
         (width, height) if is_sideways(orientation) => (height, width),
         size => size,
     };
@@ -87,12 +92,23 @@ pub(crate) fn read(
                 documented.scan = pixels::scan(&picture, orientation, dpi, &limits.image);
             }
         }
-        Err(refusal) => say_refusal(&mut documented, format, refusal),
+        Err(refusal) => say_refusal(&mut documented, format, converted.is_some(), refusal),
     }
     if let Some(ocr) = input.ocr {
         words::read(&mut documented, ocr, input, rules, limits);
     }
     Ok(documented)
+}
+
+/// Code of the diagnostic of a picture that only another program can decode; see [`Input::pixels`].
+pub const CONVERTER_NEEDED: &str = "converter_needed";
+
+/// What another program has made of a picture, judged like any other.
+fn open_converted<'a>(pixels: &'a [u8], limits: &Limits) -> Result<Pixels<'a>, Refusal> {
+    let unknown = || Refusal::Damaged("the converter answered no picture".to_owned());
+    let format = Format::of(pixels).ok_or_else(unknown)?;
+    let header = Header::read(format, pixels, &limits.image);
+    Pixels::open(format, pixels, &header, &limits.image)
 }
 
 /// The container's EXIF block; only HEIC and AVIF keep it where it takes a reader of theirs to find it.
@@ -152,15 +168,15 @@ fn say_frames(documented: &mut Documented, frames: Option<u64>) {
     }
 }
 
-fn say_refusal(documented: &mut Documented, format: Format, refusal: Refusal) {
+fn say_refusal(documented: &mut Documented, format: Format, is_converted: bool, refusal: Refusal) {
     let (code, message, hint) = match (refusal, format) {
-        (_, Format::Heic | Format::Avif) => (
-            "converter_needed",
+        (_, Format::Heic | Format::Avif) if !is_converted => (
+            CONVERTER_NEEDED,
             format!(
                 "{} pixels are not decoded here: there is no preview and no text",
                 format.name().to_uppercase()
             ),
-            "send the picture as JPEG, or convert it with heif-convert of libheif",
+            "send the picture as JPEG, or have a converter installed beside the service (libheif-examples)",
         ),
         (Refusal::Unsupported, _) => (
             "pixels_unsupported",

@@ -54,10 +54,7 @@ pub(crate) async fn zip(
         project_code: Some(project_code.clone()),
         ..Filter::default()
     };
-    let page = Page {
-        limit: FILES_MAX,
-        offset: 0,
-    };
+    let page = Page::counted(FILES_MAX, 0);
     let tenant_id = caller.tenant_id;
     let read = move |conn: &mut Conn| store::list(conn, tenant_id, &filter, page);
     let (rows, total) = state.database.reads().run(read).await.map_err(of_read)?;

@@ -79,7 +79,7 @@ impl ListQuery {
         if offset < 0 {
             return Err(Problem::invalid_field("offset", "0 or more"));
         }
-        Ok(Page { limit, offset })
+        Ok(Page::counted(limit, offset))
     }
 }
 

@@ -13,7 +13,7 @@ use service::Problem;
 
 use super::fact_line::{FactLine, fact_lines};
 use super::file_line::FileLine;
-use super::pager::{PAGE_ITEMS, Pager};
+use super::pager::{COUNT_MAX, PAGE_ITEMS, Pager};
 use super::trouble::framed;
 use crate::service_state::ServiceState;
 use crate::store::{self, FileRow, Filter, Page, State};
@@ -67,12 +67,13 @@ pub(super) async fn list(
     let page = Page {
         limit: PAGE_ITEMS,
         offset,
+        count_max: COUNT_MAX,
     };
     let read = move |conn: &mut Conn| store::list(conn, tenant_id, &filter, page);
     let (rows, total) = state.database.reads().run(read).await.map_err(of_read)?;
     Ok(CheckPage {
         frame: framed(&state, &visit, "To check", AT).await?,
         waiting: rows.iter().map(Waiting::from).collect(),
-        pager: Pager::of(&asked, offset, total),
+        pager: Pager::of_many(&asked, offset, rows.len(), total),
     })
 }

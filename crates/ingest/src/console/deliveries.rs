@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use service::{Form, Json, Problem};
 
 use super::delivery_line::DeliveryLine;
+use super::endpoints::{Endpoint, Endpoints};
 use super::pager::{Pager, page_at};
 use super::said::said;
 use super::trouble::framed;
@@ -75,6 +76,7 @@ pub(super) struct DeliveriesPage {
     asked: Asked<ListQuery>,
     lines: Vec<DeliveryLine>,
     pager: Pager,
+    endpoints: Vec<Endpoint>,
     is_dead: bool,
     states: [(&'static str, &'static str, DeliveryState); 3],
 }
@@ -116,11 +118,16 @@ async fn page(
         true => ("Dead letters", DEAD_AT),
         false => ("Deliveries", AT),
     };
+    let endpoints = Endpoints::of(state, visit).await?;
+    let lines = found.items.iter();
+    let lines = lines.map(|delivery| DeliveryLine::of(delivery, &endpoints));
+    let lines: Vec<DeliveryLine> = lines.collect();
     Ok(DeliveriesPage {
         frame: framed(state, visit, title, at).await?,
         pager: Pager::of(&asked, offset.into(), found.total),
         asked,
-        lines: found.items.iter().map(DeliveryLine::from).collect(),
+        lines,
+        endpoints: endpoints.0,
         is_dead,
         states: STATES,
     })
@@ -179,7 +186,7 @@ pub(super) async fn show(
     attempts.sort_by_key(|attempt| -attempt.number);
     Ok(DeliveryPage {
         frame: framed(&state, &visit, "Delivery", AT).await?,
-        line: DeliveryLine::from(&delivery),
+        line: DeliveryLine::of(&delivery, &Endpoints::of(&state, &visit).await?),
         attempts,
     })
 }

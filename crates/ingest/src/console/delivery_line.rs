@@ -3,6 +3,8 @@
 use console::{Duration, Time};
 use delivery::{Delivery, DeliveryState};
 
+use super::endpoints::Endpoints;
+
 /// A line of a list.
 pub(super) struct DeliveryLine {
     pub(super) id: String,
@@ -10,6 +12,8 @@ pub(super) struct DeliveryLine {
     pub(super) event_type: String,
     pub(super) subject: String,
     pub(super) subscription_id: String,
+    /// What its endpoint is called.
+    pub(super) endpoint: String,
     pub(super) word: &'static str,
     pub(super) look: &'static str,
     pub(super) attempts: i64,
@@ -23,8 +27,8 @@ pub(super) struct DeliveryLine {
     pub(super) is_over: bool,
 }
 
-impl From<&Delivery> for DeliveryLine {
-    fn from(delivery: &Delivery) -> Self {
+impl DeliveryLine {
+    pub(super) fn of(delivery: &Delivery, endpoints: &Endpoints) -> Self {
         let (word, look) = match delivery.state {
             DeliveryState::Delivered => ("delivered", "good"),
             DeliveryState::Dead => ("dead", "bad"),
@@ -44,6 +48,7 @@ impl From<&Delivery> for DeliveryLine {
             event_type: delivery.event_type.clone(),
             subject: delivery.subject.clone(),
             subscription_id: delivery.subscription_id.clone(),
+            endpoint: endpoints.name(&delivery.subscription_id).to_owned(),
             word,
             look,
             attempts: delivery.attempts,

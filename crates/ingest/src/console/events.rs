@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use access::of_read;
-use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
+use actix_web::{Either, HttpRequest};
 use askama::Template;
 use askama_web::WebTemplate;
 use console::{Answer, Asked, Frame, Time, Visit};
@@ -12,14 +13,17 @@ use contract::EventId;
 use db::{Conn, DbError};
 use delivery::{DeliveryFilter, EventFilter, LoggedEvent, Page};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use service::{Form, Json, Problem};
 
 use super::delivery_line::DeliveryLine;
+use super::endpoints::Endpoints;
+use super::event_types::{TypeLine, event_types};
 use super::pager::{Pager, page_at};
+use super::refusal::Refusal;
 use super::said::said;
-use super::subscription_actions::TypeLine;
 use super::trouble::framed;
 use crate::api::webhooks::shared::{plain, time};
 use crate::api::webhooks::{catalogue, publish};
@@ -128,13 +132,16 @@ pub(super) async fn show(
     let (found, owed) = state.database.reads().run(read).await.map_err(of_read)?;
     let found = found.ok_or_else(missing)?;
     let metadata = found.event.metadata.as_ref();
+    let (endpoints, owed) = (Endpoints::of(&state, &visit).await?, owed.iter());
     Ok(EventPage {
         frame: framed(&state, &visit, "Event", AT).await?,
         line: EventLine::from(&found),
         recorded: Time(found.recorded_at_ms),
         data: pretty(found.event.data.as_str()),
         metadata: metadata.map(|metadata| pretty(metadata.as_str())),
-        deliveries: owed.iter().map(DeliveryLine::from).collect(),
+        deliveries: owed
+            .map(|line| DeliveryLine::of(line, &endpoints))
+            .collect(),
     })
 }
 
@@ -158,12 +165,9 @@ pub(super) struct NewEventPage {
     types: Vec<TypeLine>,
     chosen: String,
     description: String,
-    example: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct Types {
-    items: Vec<TypeLine>,
+    refusal: Refusal,
+    subject: String,
+    data: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -178,25 +182,29 @@ pub(super) async fn form(
     visit: Visit,
     asked: Asked<NewQuery>,
 ) -> Result<NewEventPage, Problem> {
-    let caller = visit.caller.clone();
-    let types: Types = said(catalogue::list(state.clone(), caller.clone()).await?).await?;
-    let chosen = asked
-        .query
-        .r#type
-        .unwrap_or_else(|| "invoice.paid".to_owned());
-    let known = types.items.iter().any(|known| known.event_type == chosen);
-    let chosen = match (known, types.items.first()) {
+    let chosen = asked.query.r#type;
+    let chosen = chosen.unwrap_or_else(|| "invoice.paid".to_owned());
+    new_page(&state, &visit, chosen).await
+}
+
+async fn new_page(state: &State, visit: &Visit, chosen: String) -> Result<NewEventPage, Problem> {
+    let types = event_types(state, visit).await?;
+    let known = types.iter().any(|known| known.event_type == chosen);
+    let chosen = match (known, types.first()) {
         (true, _) | (_, None) => chosen,
         (false, Some(first)) => first.event_type.clone(),
     };
     let path = Path::from(chosen.clone());
-    let of_type: Described = said(catalogue::one(state.clone(), caller, path).await?).await?;
+    let of_type: Described =
+        said(catalogue::one(state.clone(), visit.caller.clone(), path).await?).await?;
     Ok(NewEventPage {
-        frame: framed(&state, &visit, "Publish an event", AT).await?,
-        types: types.items,
+        frame: framed(state, visit, "Publish an event", AT).await?,
+        types,
         chosen,
         description: of_type.description,
-        example: match of_type.example {
+        refusal: Refusal::default(),
+        subject: String::new(),
+        data: match of_type.example {
             Value::Null => "{}".to_owned(),
             example => serde_json::to_string_pretty(&example).map_err(Problem::internal)?,
         },
@@ -217,24 +225,46 @@ struct Published {
     id: String,
 }
 
-/// `POST /console/events/new`: as `POST /api/v1/webhooks/events`.
+/// `POST /console/events/new`: as `POST /api/v1/webhooks/events`. A form that is refused comes back as it was filled.
 pub(super) async fn create(
     request: HttpRequest,
     state: State,
     visit: Visit,
     Form(form): Form<EventForm>,
-) -> Result<Answer, Problem> {
-    let data = RawValue::from_string(form.data)
-        .map_err(|cause| Problem::invalid_field("data", format!("no JSON: {cause}")))?;
+) -> Result<Either<Answer, (NewEventPage, StatusCode)>, Problem> {
+    let published = match input(&form) {
+        Ok(input) => publish::one(state.clone(), visit.caller.clone(), request, input).await,
+        Err(problem) => Err(problem),
+    };
+    match published {
+        Ok(published) => {
+            let published: Published = said(published).await?;
+            let page = format!("{AT}/{}", published.id);
+            Ok(Either::Left(visit.done(&page, "The event is published")?))
+        }
+        Err(problem) if problem.code().status().is_client_error() => {
+            let page = NewEventPage {
+                refusal: Refusal::of(&problem),
+                subject: form.subject,
+                data: form.data,
+                ..new_page(&state, &visit, form.r#type).await?
+            };
+            Ok(Either::Right((page, problem.code().status())))
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+fn input<T: DeserializeOwned>(form: &EventForm) -> Result<Json<T>, Problem> {
+    let data = RawValue::from_string(form.data.clone())
+        .map_err(|cause| Problem::invalid_field("data", format!("it is no JSON: {cause}")))?;
     let mut event = serde_json::json!({ "type": form.r#type, "data": data });
     if let (false, Value::Object(event)) = (form.subject.trim().is_empty(), &mut event) {
         event.insert("subject".to_owned(), form.subject.trim().into());
     }
     // Through its text: the data are kept byte for byte.
     let input = serde_json::from_str(&event.to_string());
-    let input = input
-        .map_err(|cause: serde_json::Error| Problem::invalid_field("body", cause.to_string()))?;
-    let published = publish::one(state, visit.caller.clone(), request, Json(input)).await?;
-    let published: Published = said(published).await?;
-    visit.done(&format!("{AT}/{}", published.id), "The event is published")
+    input
+        .map(Json)
+        .map_err(|cause: serde_json::Error| Problem::invalid_field("body", cause.to_string()))
 }

@@ -10,13 +10,14 @@ use askama::Template;
 use askama_web::WebTemplate;
 use console::{Frame, Time, Visit};
 use db::{Conn, DbError};
-use delivery::{Delivery, DeliveryFilter, EventFilter, Page};
+use delivery::{DeliveryFilter, EventFilter, Page};
 use drawing::{HoleGroup, LayerMeasure, Severity};
 use extract::facts::Review;
 use extract::{Extraction, PartLine};
 use service::Problem;
 
 use super::delivery_line::DeliveryLine;
+use super::endpoints::Endpoints;
 use super::fact_line::{FactLine, fact_lines};
 use super::file_line::FileLine;
 use super::files::AT;
@@ -102,7 +103,7 @@ pub(super) async fn show(state: Shared, visit: Visit, id: Path<i64>) -> Result<F
     let row = find(&state, visit.caller.tenant_id, *id).await?;
     let found = extraction(&state, &row).await?;
     let versions = version_lines(&state, &row).await?;
-    let events = events(&state, &row).await?;
+    let events = events(&state, &visit, &row).await?;
     let frame = framed(&state, &visit, row.clean_name.clone(), AT).await?;
     Ok(page(frame, &row, found.as_ref(), versions, events))
 }
@@ -190,20 +191,21 @@ fn holes(groups: &[HoleGroup]) -> String {
 }
 
 fn remarks(found: &Extraction) -> Vec<Remark> {
-    let findings = found.findings.iter().map(|finding| Remark {
-        word: word(finding.severity).0,
-        look: word(finding.severity).1,
-        code: finding.code.clone(),
-        message: finding.message.clone(),
-        hint: finding.hint.clone(),
-    });
-    let diagnostics = found.diagnostics.iter().map(|diagnostic| Remark {
-        word: word(diagnostic.severity).0,
-        look: word(diagnostic.severity).1,
-        code: diagnostic.code.clone(),
-        message: diagnostic.message.clone(),
-        hint: diagnostic.hint.clone(),
-    });
+    let remark = |severity, code: &str, message: &str, hint: &Option<String>| {
+        let (word, look) = word(severity);
+        Remark {
+            word,
+            look,
+            code: code.to_owned(),
+            message: message.to_owned(),
+            hint: hint.clone(),
+        }
+    };
+    let findings = found.findings.iter();
+    let findings = findings.map(|one| remark(one.severity, &one.code, &one.message, &one.hint));
+    let diagnostics = found.diagnostics.iter();
+    let diagnostics =
+        diagnostics.map(|one| remark(one.severity, &one.code, &one.message, &one.hint));
     findings.chain(diagnostics).collect()
 }
 
@@ -216,7 +218,8 @@ const fn word(severity: Severity) -> (&'static str, &'static str) {
 }
 
 /// The newest events of the file; none is older than its record or newer than its last change.
-async fn events(state: &Shared, row: &FileRow) -> Result<Vec<EventLine>, Problem> {
+async fn events(state: &Shared, visit: &Visit, row: &FileRow) -> Result<Vec<EventLine>, Problem> {
+    let endpoints = Endpoints::of(state, visit).await?;
     let tenant_id = row.tenant_id;
     let filter = EventFilter {
         subject: Some(format!("file/{}", row.id)),
@@ -239,7 +242,7 @@ async fn events(state: &Shared, row: &FileRow) -> Result<Vec<EventLine>, Problem
                 deliveries: owed
                     .items
                     .iter()
-                    .map(|owed: &Delivery| owed.into())
+                    .map(|owed| DeliveryLine::of(owed, &endpoints))
                     .collect(),
             })
         };

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use service::Problem;
 
 use super::file_line::FileLine;
-use super::pager::{PAGE_ITEMS, Pager};
+use super::pager::{COUNT_MAX, PAGE_ITEMS, Pager};
 use super::trouble::framed;
 use crate::api::files::{kind, state as state_of};
 use crate::service_state::ServiceState;
@@ -91,6 +91,7 @@ pub(super) async fn list(
     let page = Page {
         limit: PAGE_ITEMS,
         offset,
+        count_max: COUNT_MAX,
     };
     let read = move |conn: &mut Conn| {
         let files = store::list(conn, tenant_id, &filter, page)?;
@@ -100,7 +101,7 @@ pub(super) async fn list(
         state.database.reads().run(read).await.map_err(of_read)?;
     Ok(FilesPage {
         frame: framed(&state, &visit, "Files", AT).await?,
-        pager: Pager::of(&asked, offset, total),
+        pager: Pager::of_many(&asked, offset, rows.len(), total),
         lines: rows.iter().map(FileLine::from).collect(),
         kinds: Kind::ALL.iter().map(|kind| kind.name()).collect(),
         orders: Order::ALL.iter().map(|(name, _)| *name).collect(),

@@ -4,6 +4,8 @@
 mod check;
 mod deliveries;
 mod delivery_line;
+mod endpoints;
+mod event_types;
 mod events;
 mod fact_line;
 mod file;

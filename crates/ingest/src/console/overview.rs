@@ -75,6 +75,7 @@ fn look(conn: &mut Conn, tenant_id: i64, now_ms: i64) -> Result<Seen, DbError> {
     let page = store::Page {
         limit: NEWEST,
         offset: 0,
+        count_max: 0,
     };
     Ok(Seen {
         files: store::counts(conn, tenant_id, since_ms)?,

@@ -2,15 +2,21 @@
 
 use std::sync::Arc;
 
+use actix_web::Either;
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use askama::Template;
 use askama_web::WebTemplate;
-use console::{Answer, Asked, Frame, Visit};
+use console::{Answer, Asked, Frame, Time, Visit};
+use contract::parse_ms;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use service::{Form, Json, Problem, Query};
 
+use super::endpoints::Endpoints;
+use super::event_types::{TypeLine, event_types};
 use super::pager::{PAGE_ITEMS, Pager};
+use super::refusal::Refusal;
 use super::said::said;
 use super::trouble::framed;
 use crate::api::webhooks::replays;
@@ -30,8 +36,13 @@ pub(super) struct ListQuery {
 #[template(path = "replays.html")]
 pub(super) struct ReplaysPage {
     frame: Frame,
+    endpoints: Endpoints,
+    types: Vec<TypeLine>,
     lines: Vec<ReplayLine>,
-    pager: Pager,
+    refusal: Refusal,
+    form: ReplayForm,
+    /// None beneath a form that was refused.
+    pager: Option<Pager>,
 }
 
 /// A replay as the API answers it.
@@ -59,6 +70,14 @@ impl ReplayLine {
         }
     }
 
+    fn since(&self) -> Option<Time> {
+        parse_ms(&self.since).ok().map(Time)
+    }
+
+    fn until(&self) -> Option<Time> {
+        parse_ms(self.until.as_deref()?).ok().map(Time)
+    }
+
     fn wanted(&self) -> String {
         let types = match self.types.is_empty() {
             true => "all events".to_owned(),
@@ -84,32 +103,72 @@ pub(super) async fn list(
     asked: Asked<ListQuery>,
 ) -> Result<ReplaysPage, Problem> {
     let offset = asked.query.offset.unwrap_or(0).max(0);
+    let (lines, total) = listed(&state, &visit, offset).await?;
+    let pager = Pager::of(&asked, offset, total);
+    page(&state, &visit, lines, Some(pager)).await
+}
+
+async fn listed(
+    state: &State,
+    visit: &Visit,
+    offset: i64,
+) -> Result<(Vec<ReplayLine>, i64), Problem> {
     let query = json!({ "limit": PAGE_ITEMS, "offset": offset });
     let query = serde_json::from_value(query).map_err(Problem::internal)?;
-    let caller = visit.caller.clone();
-    let listed: Listed = said(replays::list(state.clone(), caller, Query(query)).await?).await?;
+    let listed = replays::list(state.clone(), visit.caller.clone(), Query(query)).await?;
+    let listed: Listed = said(listed).await?;
+    Ok((listed.items, listed.total))
+}
+
+async fn page(
+    state: &State,
+    visit: &Visit,
+    lines: Vec<ReplayLine>,
+    pager: Option<Pager>,
+) -> Result<ReplaysPage, Problem> {
     Ok(ReplaysPage {
-        frame: framed(&state, &visit, "Replays", AT).await?,
-        pager: Pager::of(&asked, offset, listed.total),
-        lines: listed.items,
+        endpoints: Endpoints::of(state, visit).await?,
+        types: event_types(state, visit).await?,
+        frame: framed(state, visit, "Replays", AT).await?,
+        refusal: Refusal::default(),
+        form: ReplayForm::default(),
+        pager,
+        lines,
     })
 }
 
 /// What is to be sent again, as the form holds it.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct ReplayForm {
     since: String,
-    #[serde(default)]
     until: String,
-    #[serde(default)]
     subscription: String,
-    #[serde(default)]
     types: String,
-    #[serde(default)]
     state: String,
-    #[serde(default)]
     rate_per_second: String,
+}
+
+impl ReplayForm {
+    /// As the API takes it; what is empty is not said.
+    fn body(&self) -> Result<Value, Problem> {
+        let said = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        let types = self.types.split([',', ' ']);
+        let types: Vec<&str> = types.filter(|word| !word.is_empty()).collect();
+        let rate = said(&self.rate_per_second).map(|text| text.parse::<u32>());
+        let rate = rate.transpose().map_err(|_no_number| {
+            Problem::invalid_field("rate_per_second", "give a whole number")
+        })?;
+        let states: Vec<String> = said(&self.state).into_iter().collect();
+        Ok(json!({
+            "since": said(&self.since),
+            "until": said(&self.until),
+            "subscription": said(&self.subscription),
+            "types": types,
+            "states": states,
+            "rate_per_second": rate,
+        }))
+    }
 }
 
 #[derive(Deserialize)]
@@ -117,41 +176,34 @@ struct Started {
     expected: i64,
 }
 
-/// `POST /console/replays`.
+/// `POST /console/replays`: the form comes back as it was filled when it is refused.
 pub(super) async fn create(
     state: State,
     visit: Visit,
     Form(form): Form<ReplayForm>,
-) -> Result<Answer, Problem> {
-    let said_text = |text: &str| (!text.trim().is_empty()).then(|| text.trim().to_owned());
-    let types: Vec<&str> = form
-        .types
-        .split([',', ' '])
-        .filter(|word| !word.is_empty())
-        .collect();
-    let rate = said_text(&form.rate_per_second).map(|text| text.parse::<u32>());
-    let rate = rate
-        .transpose()
-        .map_err(|_no_number| Problem::invalid_field("rate_per_second", "give a whole number"))?;
-    let states: Vec<String> = said_text(&form.state).into_iter().collect();
-    let input = json!({
-        "since": said_text(&form.since),
-        "until": said_text(&form.until),
-        "subscription": said_text(&form.subscription),
-        "types": types,
-        "states": states,
-        "rate_per_second": rate,
-    });
-    let input = serde_json::from_value(input).map_err(Problem::internal)?;
-    let started = replays::create(state, visit.caller.clone(), Json(input)).await?;
-    let started: Started = said(started).await?;
-    visit.done(
-        AT,
-        format!(
-            "The replay has begun: {} deliveries expected",
-            started.expected
-        ),
-    )
+) -> Result<Either<Answer, (ReplaysPage, StatusCode)>, Problem> {
+    match start(&state, &visit, &form).await {
+        Ok(started) => {
+            let count = started.expected;
+            let text = format!("The replay has begun: {count} deliveries expected");
+            Ok(Either::Left(visit.done(AT, text)?))
+        }
+        Err(problem) if problem.code().status().is_client_error() => {
+            let (lines, _) = listed(&state, &visit, 0).await?;
+            let page = ReplaysPage {
+                refusal: Refusal::of(&problem),
+                form,
+                ..page(&state, &visit, lines, None).await?
+            };
+            Ok(Either::Right((page, problem.code().status())))
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+async fn start(state: &State, visit: &Visit, form: &ReplayForm) -> Result<Started, Problem> {
+    let input = serde_json::from_value(form.body()?).map_err(Problem::internal)?;
+    said(replays::create(state.clone(), visit.caller.clone(), Json(input)).await?).await
 }
 
 /// `POST /console/replays/{id}/cancel`.

@@ -15,13 +15,14 @@ use serde::Deserialize;
 use serde_json::json;
 use service::{Code, Form, Json, Problem};
 
+use super::event_types::{TypeLine, event_types};
 use super::refusal::Refusal;
 use super::said::said;
 use super::subscription_form::{SubscriptionForm, presets};
 use super::subscriptions::AT;
 use super::trouble::framed;
 use crate::api::webhooks::shared::find_subscription;
-use crate::api::webhooks::{catalogue, subscriptions};
+use crate::api::webhooks::subscriptions;
 use crate::service_state::ServiceState;
 
 type State = Data<Arc<ServiceState>>;
@@ -42,18 +43,6 @@ pub(super) struct FormPage {
     in_flight_max: usize,
     refusal: Refusal,
     form: SubscriptionForm,
-}
-
-/// An event type that can be asked for.
-#[derive(Debug, Deserialize)]
-pub(super) struct TypeLine {
-    pub(super) event_type: String,
-    pub(super) description: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct Types {
-    items: Vec<TypeLine>,
 }
 
 /// `GET /console/subscriptions/new`.
@@ -81,7 +70,6 @@ async fn form_page(
     form: SubscriptionForm,
     refusal: Refusal,
 ) -> Result<FormPage, Problem> {
-    let types: Types = said(catalogue::list(state.clone(), visit.caller.clone()).await?).await?;
     let (title, action, back) = match id {
         None => ("New subscription", format!("{AT}/new"), AT.to_owned()),
         Some(id) => (
@@ -96,7 +84,7 @@ async fn form_page(
         back,
         is_new: id.is_none(),
         profiles: Profile::ALL.iter().map(|profile| profile.name()).collect(),
-        types: types.items,
+        types: event_types(state, visit).await?,
         presets: presets(),
         schedule: state.delivery.retry_schedule.clone(),
         timeout_seconds: state.delivery.attempt_timeout_seconds,

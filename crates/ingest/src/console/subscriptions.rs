@@ -16,6 +16,7 @@ use serde::Deserialize;
 use service::Problem;
 
 use super::delivery_line::DeliveryLine;
+use super::endpoints::{Endpoint, Endpoints};
 use super::pager::{Pager, page_at};
 use super::subscription_form::in_words;
 use super::trouble::framed;
@@ -183,6 +184,7 @@ pub(super) async fn show(
         .iter()
         .map(|hour| (hour.attempts, hour.failed))
         .unzip();
+    let (itself, newest) = (Endpoints(vec![Endpoint::from(&one)]), newest.iter());
     let average = stats.avg_duration_ms.map(|ms| format!("{ms:.0} ms"));
     Ok(SubscriptionPage {
         frame: framed(&state, &visit, "Subscription", AT).await?,
@@ -196,7 +198,7 @@ pub(super) async fn show(
         }),
         success_rate: percent(stats.success_rate),
         average: average.unwrap_or_else(|| "–".to_owned()),
-        deliveries: newest.iter().map(DeliveryLine::from).collect(),
+        deliveries: newest.map(|line| DeliveryLine::of(line, &itself)).collect(),
     })
 }
 

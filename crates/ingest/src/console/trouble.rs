@@ -47,18 +47,18 @@ pub(super) async fn framed(
             "/console/files?status=failed",
         ),
         (
-            false,
-            files.to_check,
-            "file needs a look",
-            "files need a look",
-            "/console/check",
-        ),
-        (
             true,
             disabled,
             "endpoint disabled",
             "endpoints disabled",
             "/console/subscriptions",
+        ),
+        (
+            false,
+            files.to_check,
+            "file needs a look",
+            "files need a look",
+            "/console/check",
         ),
     ];
     let notices = notices.into_iter().filter(|(_, count, ..)| *count > 0);

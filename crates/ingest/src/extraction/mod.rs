@@ -1,6 +1,8 @@
 //! Extraction in worker processes: a hostile file costs a process, never the service. A file at work is
 //! leased like a delivery, so that one whose node died is taken up again.
 
+mod child;
+mod converter;
 mod finish;
 mod lost;
 mod ocr;
@@ -13,6 +15,8 @@ mod reader;
 mod sandbox;
 mod worker;
 
+pub(crate) use child::installed;
+pub(crate) use converter::NAMES as CONVERTERS;
 pub(crate) use pictures::{NoPicture, Pictures};
 pub(crate) use pool::{Work, spawn};
 pub(crate) use process::{Budget, ProgramError};

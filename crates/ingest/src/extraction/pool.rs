@@ -250,6 +250,7 @@ pub(super) fn task(
         caller,
         preview,
         ocr: None,
+        pixels: None,
         scan_quarters: 0,
     })
 }

@@ -49,6 +49,8 @@ pub(crate) struct ReadTask {
     pub(crate) caller: CallerFacts,
     pub(crate) preview: bool,
     pub(crate) ocr: Option<Ocr>,
+    /// The picture as a converter has decoded it, in base64.
+    pub(crate) pixels: Option<String>,
     /// How far its scan is turned before it is handed out, in quarters clockwise.
     pub(crate) scan_quarters: u8,
 }

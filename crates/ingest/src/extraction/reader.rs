@@ -1,12 +1,16 @@
-//! Reads one file to its end: a worker, and where it holds pixels with words an OCR program between two readings.
+//! Reads one file to its end: a worker, and between its readings a converter for pixels that have no decoder here and an OCR
+//! program for words in pixels.
 //! Never touches the database.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use extract::facts::{CallerFacts, Rules};
-use extract::{Diagnostic, Kind, Ocr, Outcome, Preview, Severity};
+use extract::{CONVERTER_NEEDED, Diagnostic, Kind, Ocr, Outcome, Preview, Severity};
 
+use super::converter::Converter;
 use super::lost::Lost;
 use super::ocr::OcrProgram;
 use super::process::{Program, ProgramError, Reply, Verdict, Worker};
@@ -22,6 +26,7 @@ pub(crate) struct Readers {
     program: Program,
     setup: Arc<Setup>,
     ocr: Option<Arc<OcrProgram>>,
+    converter: Option<Arc<Converter>>,
     settings: Arc<ExtractionSettings>,
 }
 
@@ -65,6 +70,7 @@ impl Readers {
                 limits,
                 rules: rules.clone(),
             }),
+            converter: Converter::find(settings, &program).map(Arc::new),
             program,
             ocr: ocr.map(Arc::new),
             settings: Arc::new(settings.clone()),
@@ -102,7 +108,7 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Reads a file, and the words in its pixels where a program for that is installed.
+    /// Reads a file, and where programs for that are installed pixels that have no decoder here, and words in pixels.
     pub(crate) async fn read(
         &mut self,
         tenant_id: i64,
@@ -114,43 +120,64 @@ impl Reader {
         if ocr.is_none() && task.ocr.is_none() {
             task.ocr = Some(Ocr::absent());
         }
-        let again = task.clone();
-        let first = self
-            .perform(tenant_id, Task::Read(Box::new(task)), budget)
-            .await?;
-        let Reply::Outcome(mut first) = first else {
-            return Err(unexpected());
-        };
+        let mut first = self.outcome(tenant_id, task.clone(), budget).await?;
+        if let Some(converter) = self.converter_for(&first) {
+            match converter.convert(&task.path).await {
+                Ok(jpeg) => {
+                    task.pixels = Some(BASE64.encode(jpeg));
+                    first = self.outcome(tenant_id, task.clone(), budget).await?;
+                }
+                Err(sentence) => {
+                    let failed = Diagnostic::new(Severity::Warning, "conversion_failed", sentence);
+                    first.extraction.diagnostics.push(failed);
+                }
+            }
+        }
         let (Some(scan), Some(ocr)) = (first.scan.take(), ocr) else {
-            return Ok(*first);
+            return Ok(first);
         };
         let words = match ocr.read(&scan).await {
             // What lies on its side looks like words that make no sense; where there is nothing, nothing is found.
             Ok(words) if ocr.is_doubtful(&words) && !words.words.is_empty() => {
-                let turns = self.turned(tenant_id, &again, &ocr, budget).await?;
+                let turns = self.turned(tenant_id, &task, &ocr, budget).await?;
                 Ocr::best_of(std::iter::once(words).chain(turns)).unwrap_or_else(Ocr::absent)
             }
             Ok(words) => words,
             Err(sentence) => {
                 let failed = Diagnostic::new(Severity::Warning, "ocr_failed", sentence);
                 first.extraction.diagnostics.push(failed);
-                return Ok(*first);
+                return Ok(first);
             }
         };
         let task = ReadTask {
             ocr: Some(words),
             preview: false,
-            ..again
+            ..task
         };
-        match self
-            .perform(tenant_id, Task::Read(Box::new(task)), budget)
-            .await?
-        {
-            Reply::Outcome(second) => Ok(Outcome {
-                extraction: second.extraction,
-                preview: first.preview,
-                scan: None,
-            }),
+        let second = self.outcome(tenant_id, task, budget).await?;
+        Ok(Outcome {
+            extraction: second.extraction,
+            preview: first.preview,
+            scan: None,
+        })
+    }
+
+    /// The converter, where the picture has no decoder here.
+    fn converter_for(&self, outcome: &Outcome) -> Option<Arc<Converter>> {
+        let mut diagnostics = outcome.extraction.diagnostics.iter();
+        let wanted = diagnostics.any(|diagnostic| diagnostic.code == CONVERTER_NEEDED);
+        self.shared.converter.clone().filter(|_| wanted)
+    }
+
+    async fn outcome(
+        &mut self,
+        tenant_id: i64,
+        task: ReadTask,
+        budget: super::process::Budget,
+    ) -> Result<Outcome, ReadError> {
+        let task = Task::Read(Box::new(task));
+        match self.perform(tenant_id, task, budget).await? {
+            Reply::Outcome(outcome) => Ok(*outcome),
             _ => Err(unexpected()),
         }
     }
@@ -171,10 +198,7 @@ impl Reader {
                 scan_quarters: quarters,
                 ..task.clone()
             };
-            let task = Task::Read(Box::new(task));
-            let Reply::Outcome(outcome) = self.perform(tenant_id, task, budget).await? else {
-                return Err(unexpected());
-            };
+            let outcome = self.outcome(tenant_id, task, budget).await?;
             let Some(scan) = outcome.scan else { break };
             // What fails turned is only one reading less.
             let Ok(words) = ocr.read_as_it_is(&scan).await else {
@@ -269,6 +293,7 @@ impl LocalReader {
             caller: CallerFacts::default(),
             preview,
             ocr: None,
+            pixels: None,
             scan_quarters: 0,
         };
         self.reader.read(0, kind, task).await

@@ -24,20 +24,20 @@ const STACK_BYTES: usize = 64 * 1024 * 1024;
 const MAPPED_BYTES_GUESS: u64 = 512 * 1024 * 1024;
 /// Standard input, output and error, and the file being read: where the system does not say what is free.
 const OPEN_FILES_MAX: u64 = 4;
-/// The word that makes a worker start an OCR program in its own place.
-pub(super) const OCR_COMMAND: &str = "ocr";
+/// The word that makes a worker start another program in its own place.
+pub(super) const RUN_COMMAND: &str = "run";
 
 /// The word that makes a worker try what it must not be able to do, and print what it could.
 const CHECK_COMMAND: &str = "check";
 
-/// Runs `draftwire worker` until its standard input ends. With arguments `ocr MEMORY_BYTES CPU_SECONDS PROGRAM …` becomes
-/// that program, confined; with `check FOLDER` prints as JSON what a worker that may read the folder could do beyond it.
+/// Runs `draftwire worker` until its standard input ends. With arguments `run MEMORY_BYTES CPU_SECONDS FILE PROGRAM …`
+/// becomes that program, confined, with the file (or none: empty) open to it; with `check FOLDER` prints as JSON what a worker that may read the folder could do beyond it.
 #[must_use]
 pub fn worker_main(arguments: &[String]) -> ExitCode {
     let ended = match arguments {
         [] => serve(),
-        [command, memory, cpu, program, rest @ ..] if command == OCR_COMMAND => {
-            become_program([memory, cpu], program, rest)
+        [command, memory, cpu, file, program, rest @ ..] if command == RUN_COMMAND => {
+            become_program([memory, cpu], file, program, rest)
         }
         [command, folder] if command == CHECK_COMMAND => check(Path::new(folder)),
         _ => Err(io::Error::other("unknown arguments")),
@@ -57,12 +57,18 @@ const INSTALLED: [&str; 8] = [
 ];
 
 /// Never returns when it succeeds.
-fn become_program(limits: [&String; 2], program: &str, arguments: &[String]) -> io::Result<()> {
+fn become_program(
+    limits: [&String; 2],
+    file: &str,
+    program: &str,
+    arguments: &[String],
+) -> io::Result<()> {
     let [memory, cpu] = limits.map(|text| text.parse::<u64>().map_err(io::Error::other));
     let (memory, cpu) = (memory?, cpu?);
     let mut readable: Vec<PathBuf> = INSTALLED.iter().map(PathBuf::from).collect();
     readable.extend(Path::new(program).parent().map(Path::to_owned));
     readable.extend(std::env::var_os("TESSDATA_PREFIX").map(PathBuf::from));
+    readable.extend(Some(PathBuf::from(file)).filter(|_| !file.is_empty()));
     confine(&readable, Programs::Allowed).map_err(io::Error::other)?;
     setrlimit(Resource::Cpu, hard(cpu))?;
     limit(memory).map_err(io::Error::other)?;
@@ -180,6 +186,14 @@ fn read(task: &ReadTask, setup: &Setup) -> Said {
     input.mode = Mode::parse(&task.mode).unwrap_or_default();
     input.preview = task.preview;
     input.ocr = task.ocr.as_ref();
+    let pixels = task.pixels.as_ref().map(|text| BASE64.decode(text));
+    let Ok(pixels) = pixels.transpose() else {
+        return failed(
+            "worker_died",
+            "the converted picture was garbled".to_owned(),
+        );
+    };
+    input.pixels = pixels.as_deref();
     match extract::extract(&bytes, &input, &setup.rules, &setup.limits) {
         Ok(mut outcome) => {
             let scan = outcome.scan.take();
@@ -199,24 +213,16 @@ fn told(outcome: Outcome, setup: &Setup) -> Said {
         preview,
         scan,
     } = outcome;
-    let preview = preview.filter(|preview| {
-        let fits = preview.bytes.len() <= setup.preview_bytes_max;
+    let mut fits = |what: &str, bytes: usize, max: usize| {
+        let fits = bytes <= max;
         if !fits {
-            extraction
-                .diagnostics
-                .push(too_large("preview", setup.preview_bytes_max));
+            extraction.diagnostics.push(too_large(what, max));
         }
         fits
-    });
-    let scan = scan.filter(|scan| {
-        let fits = scan.png.len() <= setup.scan_bytes_max;
-        if !fits {
-            extraction
-                .diagnostics
-                .push(too_large("scan", setup.scan_bytes_max));
-        }
-        fits
-    });
+    };
+    let (preview_max, scan_max) = (setup.preview_bytes_max, setup.scan_bytes_max);
+    let preview = preview.filter(|preview| fits("preview", preview.bytes.len(), preview_max));
+    let scan = scan.filter(|scan| fits("scan", scan.png.len(), scan_max));
     let answer = Answer::Read {
         extraction: Box::new(extraction),
         preview: preview.as_ref().map(frame_of),

@@ -13,7 +13,7 @@ use contract::row_key;
 use db::{DbError, Lane, Tx, TxError};
 use lettre::message::header::ContentType;
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 
 pub use settings::{MailFault, MailSection, MailSettings, TlsMode};
@@ -102,7 +102,14 @@ struct Letter {
 
 impl Post {
     fn new(state: Arc<ServiceState>, settings: MailSettings) -> Result<Self, MailError> {
-        let parameters = || TlsParameters::new_rustls(settings.host.clone());
+        let parameters = || {
+            let parameters = TlsParameters::builder(settings.host.clone());
+            let parameters = match settings.authorities.as_slice() {
+                [] => parameters,
+                pem => parameters.add_root_certificate(Certificate::from_pem(pem)?),
+            };
+            parameters.build_rustls()
+        };
         let tls = match settings.tls {
             TlsMode::Starttls => Tls::Required(parameters()?),
             TlsMode::Wrapped => Tls::Wrapper(parameters()?),

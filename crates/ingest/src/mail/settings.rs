@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use lettre::message::Mailbox;
+use lettre::transport::smtp::client::Certificate;
 use serde::Deserialize;
 use service::SecretText;
 
@@ -13,6 +14,7 @@ use service::SecretText;
 pub struct MailSection {
     pub server: String,
     pub tls: TlsMode,
+    pub ca_file: String,
     pub user: String,
     pub password: SecretText,
     pub from: String,
@@ -48,6 +50,8 @@ pub struct MailSettings {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) tls: TlsMode,
+    /// Of authorities trusted beside the machine's, PEM.
+    pub(super) authorities: Vec<u8>,
     pub(super) user: String,
     pub(super) password: SecretText,
     pub(super) from: Mailbox,
@@ -112,6 +116,7 @@ impl MailSection {
             host: host.to_owned(),
             port,
             tls: self.tls,
+            authorities: self.authorities()?,
             user: self.user.clone(),
             password: self.password.clone(),
             from: mailbox("from", &self.from)?,
@@ -127,6 +132,27 @@ impl MailSection {
         }))
     }
 }
+
+impl MailSection {
+    fn authorities(&self) -> Result<Vec<u8>, MailFault> {
+        let path = self.ca_file.trim();
+        if path.is_empty() {
+            return Ok(Vec::new());
+        }
+        let read = std::fs::read(path);
+        let pem = read.map_err(|cause| fault("ca_file", format!("{path}: {cause}")))?;
+        match Certificate::from_pem(&pem) {
+            Ok(_) if pem.windows(CERTIFICATE.len()).any(|w| w == CERTIFICATE) => Ok(pem),
+            _ => Err(fault(
+                "ca_file",
+                format!("{path} holds no certificate (PEM)"),
+            )),
+        }
+    }
+}
+
+/// How each one begins (RFC 7468, section 5).
+const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 impl TlsMode {
     const fn port(self) -> u16 {
@@ -161,6 +187,7 @@ mod tests {
         MailSection {
             server: "mail.example.com".into(),
             tls: TlsMode::Starttls,
+            ca_file: String::new(),
             user: "shop".into(),
             password: "hunter2".to_owned().into(),
             from: "draftwire <draftwire@example.com>".into(),
@@ -191,6 +218,11 @@ mod tests {
         for (error, key) in [
             (broken(&|mail| mail.server = "host:many".into()), "server"),
             (broken(&|mail| mail.tls = TlsMode::None), "tls"),
+            (
+                broken(&|mail| mail.ca_file = "/nowhere.pem".into()),
+                "ca_file",
+            ),
+            (broken(&|mail| mail.ca_file = file!().into()), "ca_file"),
             (broken(&|mail| mail.from = "nobody".into()), "from"),
             (broken(&|mail| mail.to = Vec::new()), "to"),
             (broken(&|mail| mail.to = vec!["a b".into()]), "to"),

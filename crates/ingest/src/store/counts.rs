@@ -5,6 +5,19 @@ use diesel::QueryableByName;
 use diesel::sql_types::BigInt;
 
 const HOUR_MS: i64 = 3_600_000;
+/// Of these, every page asks for the second.
+pub(super) const COUNTS: &str = "SELECT count(*) AS taken_in, \
+     coalesce(sum(CASE WHEN state = 3 THEN CAST(1 AS BIGINT) ELSE 0 END), 0) AS failed, \
+     (SELECT count(*) FROM files WHERE tenant_id = ? AND state = 2 AND needs_review IS NOT NULL) AS to_check, \
+     (SELECT count(*) FROM files WHERE tenant_id = ? AND state = 1) AS processing \
+     FROM files WHERE tenant_id = ? AND created_at_ms >= ? AND state <> 4";
+pub(super) const TROUBLES: &str = "SELECT \
+     (SELECT count(*) FROM files WHERE tenant_id = ? AND state = 3 AND updated_at_ms > ?) AS failed, \
+     (SELECT count(*) FROM files WHERE tenant_id = ? AND state = 2 AND needs_review IS NOT NULL \
+      AND processed_at_ms > ?) AS to_check";
+pub(super) const KNOWN_CODES: &str = "SELECT DISTINCT client_code, project_code FROM \
+     (SELECT client_code, project_code FROM files WHERE tenant_id = ? AND state <> 4 \
+      ORDER BY id DESC LIMIT 2000) newest";
 
 /// A tenant's files.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, QueryableByName)]
@@ -27,15 +40,11 @@ pub(crate) fn counts(
     since_ms: i64,
 ) -> Result<FileCounts, DbError> {
     conn.one(
-        sql("SELECT count(*) AS taken_in, \
-             coalesce(sum(CASE WHEN state = 3 THEN CAST(1 AS BIGINT) ELSE 0 END), 0) AS failed, \
-             (SELECT count(*) FROM files WHERE tenant_id = ? AND state = 2 AND needs_review IS NOT NULL) AS to_check, \
-             (SELECT count(*) FROM files WHERE tenant_id = ? AND state = 1) AS processing \
-             FROM files WHERE tenant_id = ? AND created_at_ms >= ? AND state <> 4")
-        .bind(tenant_id)
-        .bind(tenant_id)
-        .bind(tenant_id)
-        .bind(since_ms),
+        sql(COUNTS)
+            .bind(tenant_id)
+            .bind(tenant_id)
+            .bind(tenant_id)
+            .bind(since_ms),
     )
 }
 
@@ -54,14 +63,11 @@ pub(crate) fn troubles(
     since_ms: i64,
 ) -> Result<Troubles, DbError> {
     conn.one(
-        sql("SELECT \
-             (SELECT count(*) FROM files WHERE tenant_id = ? AND state = 3 AND updated_at_ms > ?) AS failed, \
-             (SELECT count(*) FROM files WHERE tenant_id = ? AND state = 2 AND needs_review IS NOT NULL \
-              AND processed_at_ms > ?) AS to_check")
-        .bind(tenant_id)
-        .bind(since_ms)
-        .bind(tenant_id)
-        .bind(since_ms),
+        sql(TROUBLES)
+            .bind(tenant_id)
+            .bind(since_ms)
+            .bind(tenant_id)
+            .bind(since_ms),
     )
 }
 
@@ -109,11 +115,7 @@ pub(crate) fn known_codes(
         #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Text>)]
         project_code: Option<String>,
     }
-    let rows: Vec<Codes> = conn.rows(
-        sql("SELECT DISTINCT client_code, project_code FROM (SELECT client_code, project_code FROM files \
-             WHERE tenant_id = ? ORDER BY id DESC LIMIT 2000) newest")
-        .bind(tenant_id),
-    )?;
+    let rows: Vec<Codes> = conn.rows(sql(KNOWN_CODES).bind(tenant_id))?;
     let sorted = |code: fn(&Codes) -> &Option<String>| {
         let mut codes: Vec<String> = rows.iter().filter_map(|row| code(row).clone()).collect();
         codes.sort();

@@ -1,6 +1,6 @@
 //! Lists of files, filtered and paged, newest first.
 
-use db::{Conn, DbError, Value, sql};
+use db::{Backend, Conn, DbError, Value, sql};
 use diesel::sql_types::BigInt;
 use extract::Kind;
 
@@ -60,6 +60,19 @@ impl Order {
 pub(crate) struct Page {
     pub(crate) limit: i64,
     pub(crate) offset: i64,
+    /// How far is counted; one more stands for all that are beyond.
+    pub(crate) count_max: i64,
+}
+
+impl Page {
+    /// A part of a list that is counted to its end.
+    pub(crate) const fn counted(limit: i64, offset: i64) -> Self {
+        Self {
+            limit,
+            offset,
+            count_max: i64::MAX - 1,
+        }
+    }
 }
 
 #[derive(diesel::QueryableByName)]
@@ -75,29 +88,49 @@ pub(crate) fn list(
     filter: &Filter,
     page: Page,
 ) -> Result<(Vec<FileRow>, i64), DbError> {
-    let (wheres, values) = conditions(tenant_id, filter);
-    let total: Total = conn.one(
-        sql(format!(
-            "SELECT count(*) AS total FROM files WHERE {wheres}"
-        ))
-        .bind_all(values.clone()),
-    )?;
-    let mut wheres = wheres;
-    let mut values = values;
+    let backend = conn.backend();
+    let (text, values) = page_of(backend, tenant_id, filter, page);
+    let rows: Vec<FileRow> = conn.rows(sql(text).bind_all(values))?;
+    let shown = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    // A part that is not full is the last one.
+    let is_last = shown < page.limit && (shown > 0 || page.offset == 0);
+    if is_last && filter.before_id.is_none() {
+        return Ok((rows, page.offset.saturating_add(shown)));
+    }
+    let (text, values) = count_of(backend, tenant_id, filter, page);
+    let total: Total = conn.one(sql(text).bind_all(values))?;
+    Ok((rows, total.total))
+}
+
+fn page_of(
+    backend: Backend,
+    tenant_id: i64,
+    filter: &Filter,
+    page: Page,
+) -> (String, Vec<Value<'_>>) {
+    let (mut wheres, mut values) = conditions(backend, tenant_id, filter);
     if let Some(before) = filter.before_id {
         wheres.push_str(" AND id < ?");
         values.push(before.into());
     }
-    let rows = conn.rows(
-        sql(format!(
-            "SELECT {COLUMNS} FROM files WHERE {wheres} ORDER BY {} LIMIT ? OFFSET ?",
-            filter.order.columns()
-        ))
-        .bind_all(values)
-        .bind(page.limit)
-        .bind(page.offset),
-    )?;
-    Ok((rows, total.total))
+    values.extend([page.limit.into(), page.offset.into()]);
+    let order = filter.order.columns();
+    let text =
+        format!("SELECT {COLUMNS} FROM files WHERE {wheres} ORDER BY {order} LIMIT ? OFFSET ?");
+    (text, values)
+}
+
+fn count_of(
+    backend: Backend,
+    tenant_id: i64,
+    filter: &Filter,
+    page: Page,
+) -> (String, Vec<Value<'_>>) {
+    let (wheres, mut values) = conditions(backend, tenant_id, filter);
+    values.push(page.count_max.saturating_add(1).into());
+    let text =
+        format!("SELECT count(*) AS total FROM (SELECT 1 FROM files WHERE {wheres} LIMIT ?) found");
+    (text, values)
 }
 
 /// Most versions of one part that are listed.
@@ -117,7 +150,8 @@ pub(crate) fn versions(conn: &mut Conn, of: &FileRow) -> Result<Vec<FileRow>, Db
     )
 }
 
-fn conditions(tenant_id: i64, filter: &Filter) -> (String, Vec<Value<'_>>) {
+/// States stand as numbers in the text, so that the indexes of one state are found.
+fn conditions(backend: Backend, tenant_id: i64, filter: &Filter) -> (String, Vec<Value<'_>>) {
     let mut wheres = String::from("tenant_id = ?");
     let mut values: Vec<Value<'_>> = vec![tenant_id.into()];
     let mut equal = |column: &str, value: Option<Value<'static>>| {
@@ -128,23 +162,36 @@ fn conditions(tenant_id: i64, filter: &Filter) -> (String, Vec<Value<'_>>) {
     };
     let text = |value: &Option<String>| value.clone().map(Value::from);
     equal("client_code", text(&filter.client_code));
-    equal("project_code", text(&filter.project_code));
+    equal("coalesce(project_code, '')", text(&filter.project_code));
     equal("kind", filter.kind.map(|kind| Value::from(kind.name())));
     equal("material", text(&filter.material));
     equal("thickness_mm", filter.thickness_mm.map(Value::from));
-    equal("state", filter.state.map(|state| state.to_db().into()));
-    if filter.state.is_none() {
-        wheres.push_str(" AND state <> 4");
-    }
-    match filter.needs_review {
-        Some(true) => wheres.push_str(" AND needs_review IS NOT NULL"),
-        Some(false) => wheres.push_str(" AND needs_review IS NULL"),
-        None => {}
-    }
+    let standing = match filter.state {
+        Some(State::Deleted) => " AND state = 4".to_owned(),
+        // Those to check have indexes of their own.
+        Some(State::Completed) if filter.needs_review == Some(true) => " AND state = 2".to_owned(),
+        Some(state) => format!(" AND state = {} AND state <> 4", state.to_db()),
+        None => " AND state <> 4".to_owned(),
+    };
+    wheres.push_str(&standing);
+    wheres.push_str(match filter.needs_review {
+        Some(true) => " AND needs_review IS NOT NULL",
+        Some(false) => " AND needs_review IS NULL",
+        None => "",
+    });
     if let Some(part) = &filter.text {
-        wheres.push_str(" AND search LIKE ? ESCAPE '!'");
-        let part = escaped(&part.to_lowercase());
-        values.push(format!("%{part}%").into());
+        let part = part.to_lowercase();
+        match backend {
+            Backend::Sqlite => {
+                wheres.push_str(" AND instr(search, ?) > 0");
+                values.push(part.into());
+            }
+            // As the trigrams' index understands it.
+            Backend::Postgres => {
+                wheres.push_str(" AND search LIKE ? ESCAPE '!'");
+                values.push(format!("%{}%", escaped(&part)).into());
+            }
+        }
     }
     (wheres, values)
 }
@@ -159,3 +206,6 @@ fn escaped(text: &str) -> String {
         escaped
     })
 }
+
+#[cfg(test)]
+pub(super) mod tests;

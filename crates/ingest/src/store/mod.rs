@@ -7,6 +7,8 @@ mod extractions;
 mod file_row;
 mod files;
 mod list;
+#[cfg(test)]
+mod plans;
 mod work;
 
 pub(crate) use blobs::{deleting, live_generation, mark_deleting, mark_used, removed};

@@ -174,6 +174,6 @@ async fn a_page_says_who_accepted_and_takes_it_back() {
         .send(&page.form("/console/files/1"), &[("accept", "1")])
         .await;
     let undone = browser.send(&page.form(back), &[]).await;
-    undone.assert_says("open_contours");
+    undone.assert_says("open contours");
     ingest.stop().await;
 }

@@ -53,7 +53,7 @@ async fn facts_are_corrected_and_files_accepted_in_place() {
         for words in [
             "file name “3mm”",
             "Size 40 × 40 mm",
-            "no_project",
+            "no project",
             "file.processed",
             "CUT",
         ] {

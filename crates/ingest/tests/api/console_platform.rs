@@ -218,8 +218,18 @@ async fn dead_letters_are_seen_and_sent_again() {
     let browser = Browser::new(&ingest);
     let page = browser.open("/console/events/new?type=invoice.paid").await;
     let form = page.form("/console/events/new");
-    let refused = browser.send(&form, &[("data", "{broken")]).await;
+    let wrong = [("data", "{broken"), ("subject", "order/7")];
+    let refused = browser.send(&form, &wrong).await;
     assert_eq!(refused.status, 422);
+    assert!(
+        refused.has("input[name=subject][value='order/7']"),
+        "what was typed stays"
+    );
+    assert!(
+        !refused.texts(".field .error").is_empty(),
+        "{}",
+        refused.text()
+    );
     let page = browser.send(&form, &[("subject", "order/7")]).await;
     page.assert_says("The event is published");
     page.assert_says("order/7");
@@ -269,8 +279,18 @@ async fn events_are_replayed_with_their_progress() {
     let page = browser.open("/console/replays").await;
     page.assert_says("Nothing was replayed yet");
     let form = page.form("/console/replays");
-    let refused = browser.send(&form, &[("since", "yesterday")]).await;
+    let wrong = [("since", "yesterday"), ("types", "file.*")];
+    let refused = browser.send(&form, &wrong).await;
     assert_eq!(refused.status, 422);
+    assert!(
+        refused.has("input[name=types][value='file.*']"),
+        "what was typed stays"
+    );
+    assert!(
+        !refused.texts(".field .error").is_empty(),
+        "{}",
+        refused.text()
+    );
     let page = browser
         .send(
             &form,

@@ -1,24 +1,43 @@
 //! Mail to people, through a small mail server of the test's own: what is told, once, and again when the server was away.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::json;
 use service::{Runner, Shutdown};
 use testkit::{ScriptedEndpoint, ScriptedReply, TempDb};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::prelude::*;
 
 use crate::harness::{PATIENCE, TestIngest, answer, disc};
 use crate::workers::script;
 
-/// A mail server (RFC 5321, as much of it as is spoken here) that keeps what it is sent.
+/// A mail server (RFC 5321, as much of it as is spoken here) that keeps what it is sent; with a certificate it wants TLS
+/// first (RFC 3207).
 #[derive(Clone, Default)]
-struct Mailbox(Arc<Mutex<Kept>>);
+struct Mailbox {
+    kept: Arc<Mutex<Kept>>,
+    tls: Option<TlsAcceptor>,
+}
+
+/// A line without its end.
+async fn next<S: AsyncRead + Unpin>(lines: &mut BufReader<S>) -> Option<String> {
+    let mut line = String::new();
+    let bytes = lines.read_line(&mut line).await.ok()?;
+    (bytes > 0).then(|| line.trim_end().to_owned())
+}
 
 #[derive(Default)]
 struct Kept {
+    /// Heard before TLS began, where it is wanted.
+    clear: Vec<String>,
     mails: Vec<String>,
     logins: Vec<String>,
     /// So many mails are put off with 451 first.
@@ -27,9 +46,30 @@ struct Kept {
 
 impl Mailbox {
     async fn start(runner: &Runner, address: &str) -> (Self, String) {
+        Self::default().served(runner, address).await
+    }
+
+    /// One that has the certificate and key of this file.
+    async fn with_tls(runner: &Runner, pem: &str) -> (Self, String) {
+        let pem = std::fs::read(data(pem)).unwrap();
+        let certificates = CertificateDer::pem_slice_iter(&pem).map(Result::unwrap);
+        let key = PrivateKeyDer::from_pem_slice(&pem).unwrap();
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let config = rustls::ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(certificates.collect(), key)
+            .unwrap();
+        let mailbox = Self {
+            tls: Some(TlsAcceptor::from(Arc::new(config))),
+            ..Self::default()
+        };
+        mailbox.served(runner, "127.0.0.1:0").await
+    }
+
+    async fn served(self, runner: &Runner, address: &str) -> (Self, String) {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let mailbox = Self::default();
+        let mailbox = self;
         let served = mailbox.clone();
         runner.spawn("mailbox", async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -40,57 +80,87 @@ impl Mailbox {
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn serve(self, stream: TcpStream) {
-        let (read, mut write) = stream.into_split();
-        let mut lines = BufReader::new(read).lines();
-        write.write_all(b"220 test\r\n").await.unwrap();
-        while let Ok(Some(line)) = lines.next_line().await {
-            let verb = line
-                .split([' ', ':'])
-                .next()
-                .unwrap_or_default()
-                .to_uppercase();
-            let reply = match verb.as_str() {
+    async fn serve(self, mut stream: TcpStream) {
+        if stream.write_all(b"220 test\r\n").await.is_err() {
+            return;
+        }
+        let Some(tls) = self.tls.clone() else {
+            self.talk(stream, false).await;
+            return;
+        };
+        if let Some(stream) = self.talk(stream, true).await
+            && let Ok(stream) = tls.accept(stream).await
+        {
+            self.talk(stream, false).await;
+        }
+    }
+
+    /// Until the end, or until TLS is to begin.
+    async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+        is_clear: bool,
+    ) -> Option<S> {
+        let mut lines = BufReader::new(stream);
+        while let Some(line) = next(&mut lines).await {
+            if is_clear {
+                self.kept().clear.push(line.clone());
+            }
+            let verb = line.split([' ', ':']).next().unwrap_or_default();
+            let reply = match verb.to_uppercase().as_str() {
+                "EHLO" if is_clear => "250-test\r\n250 STARTTLS",
                 "EHLO" => "250-test\r\n250-8BITMIME\r\n250 AUTH PLAIN LOGIN",
+                "STARTTLS" if is_clear => {
+                    lines.write_all(b"220 go on\r\n").await.ok()?;
+                    return Some(lines.into_inner());
+                }
                 "AUTH" => {
                     self.kept().logins.push(line.clone());
                     "235 welcome"
                 }
                 "DATA" => {
-                    write.write_all(b"354 go on\r\n").await.unwrap();
-                    let mut mail = String::new();
-                    while let Ok(Some(line)) = lines.next_line().await {
-                        if line == "." {
-                            break;
-                        }
-                        mail.push_str(&line);
-                        mail.push('\n');
-                    }
-                    let mut kept = self.kept();
-                    match kept.put_off {
-                        0 => {
-                            kept.mails.push(mail);
-                            "250 kept"
-                        }
-                        _ => {
-                            kept.put_off -= 1;
-                            "451 come again"
-                        }
-                    }
+                    lines.write_all(b"354 go on\r\n").await.ok()?;
+                    self.take(&mut lines).await
                 }
                 "QUIT" => "221 bye",
                 _ => "250 ok",
             };
-            if write
+            lines
                 .write_all(format!("{reply}\r\n").as_bytes())
                 .await
-                .is_err()
-                || verb == "QUIT"
-            {
-                return;
+                .ok()?;
+            lines.flush().await.ok()?;
+            if reply == "221 bye" {
+                break;
+            }
+        }
+        None
+    }
+
+    async fn take<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        lines: &mut BufReader<S>,
+    ) -> &'static str {
+        let mut mail = String::new();
+        while let Some(line) = next(lines).await {
+            if line == "." {
+                break;
+            }
+            mail.push_str(&line);
+            mail.push('\n');
+        }
+        let mut kept = self.kept();
+        match kept.put_off {
+            0 => {
+                kept.mails.push(mail);
+                "250 kept"
+            }
+            _ => {
+                kept.put_off -= 1;
+                "451 come again"
             }
         }
     }
@@ -260,4 +330,136 @@ async fn a_day_is_summed_up_when_it_ends() {
         ingest.stop().await;
         runner.stop(Duration::ZERO).await;
     }
+}
+
+/// A file beside the tests.
+fn data(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/mail");
+    folder.join(name)
+}
+
+/// Every line of this process's log about mail, once it is written down.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn logged() -> String {
+    static LOG: OnceLock<Log> = OnceLock::new();
+    let log = LOG.get_or_init(|| {
+        let log = Log::default();
+        let of_mail = Targets::new()
+            .with_target("ingest::mail", LevelFilter::TRACE)
+            .with_target("lettre", LevelFilter::TRACE)
+            .with_target("rustls", LevelFilter::TRACE);
+        let lines = log.clone();
+        let layer = tracing_subscriber::fmt::layer().with_writer(move || lines.clone());
+        let all = tracing_subscriber::registry().with(layer.with_filter(of_mail));
+        tracing::subscriber::set_global_default(all).unwrap();
+        log
+    });
+    let lines = log.0.lock().unwrap_or_else(PoisonError::into_inner);
+    String::from_utf8_lossy(&lines).into_owned()
+}
+
+/// A service whose files all fail, with mail to a server that wants TLS.
+async fn failing(temp: &TempDb, address: &str, more: &[String]) -> TestIngest {
+    let port = address.rsplit(':').next().unwrap();
+    let mut sets = sets(&format!("localhost:{port}"));
+    sets.retain(|set| !set.starts_with("ingest.mail.tls="));
+    sets.push("ingest.mail.tls=starttls".to_owned());
+    sets.push(script(temp, "exit 1"));
+    sets.extend_from_slice(more);
+    let ingest = start(temp, &sets, ScriptedEndpoint::start().await).await;
+    // The first look is where mail begins.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(ingest.upload("p.dxf", &disc(1)).await["status"], "failed");
+    ingest
+}
+
+fn trusting() -> String {
+    format!("ingest.mail.ca_file={}", data("authority.pem").display())
+}
+
+#[tokio::test]
+async fn a_password_is_said_over_tls_only_and_never_logged() {
+    assert!(
+        !logged().contains("hunter2"),
+        "it is written down from here on"
+    );
+    let temp = TempDb::sqlite();
+    let runner = Runner::new(Shutdown::new());
+    let (mailbox, address) = Mailbox::with_tls(&runner, "localhost.pem").await;
+    let ingest = failing(&temp, &address, &[trusting()]).await;
+    let mails = mailbox.until(1).await;
+    assert!(mails[0].contains("p.dxf"), "{}", mails[0]);
+    ingest.stop().await;
+    assert!(!mailbox.kept().logins.is_empty(), "it logs in");
+    for line in &mailbox.kept().clear {
+        let harmless = ["EHLO", "STARTTLS"];
+        assert!(harmless.iter().any(|verb| line.starts_with(verb)), "{line}");
+    }
+    let logged = logged();
+    assert!(logged.contains("mail sent"), "{logged}");
+    let password = base64_of_login();
+    assert!(
+        !logged.contains("hunter2") && !logged.contains(&password),
+        "{logged}"
+    );
+    runner.stop(Duration::ZERO).await;
+}
+
+/// As `AUTH PLAIN` says it (RFC 4616): NUL, user, NUL, password.
+fn base64_of_login() -> String {
+    base64::Engine::encode(
+        &base64::engine::general_purpose::STANDARD,
+        "\0shop\0hunter2",
+    )
+}
+
+#[tokio::test]
+async fn who_cannot_prove_to_be_the_mail_server_hears_nothing() {
+    let runner = Runner::new(Shutdown::new());
+    for (pem, more) in [
+        // An authority that nobody knows; a name that is another one's.
+        ("localhost.pem", vec![]),
+        ("elsewhere.pem", vec![trusting()]),
+    ] {
+        let temp = TempDb::sqlite();
+        let (mailbox, address) = Mailbox::with_tls(&runner, pem).await;
+        let before = logged().matches("mail waits").count();
+        let ingest = failing(&temp, &address, &more).await;
+        let began = Instant::now();
+        while logged().matches("mail waits").count() == before || mailbox.kept().clear.is_empty() {
+            assert!(began.elapsed() < PATIENCE, "{}", logged());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        ingest.stop().await;
+        let kept = mailbox.kept();
+        assert!(kept.mails.is_empty() && kept.logins.is_empty(), "{pem}");
+    }
+    // One that offers no TLS is told nothing either.
+    let temp = TempDb::sqlite();
+    let (mailbox, address) = Mailbox::start(&runner, "127.0.0.1:0").await;
+    let before = logged().matches("mail waits").count();
+    let ingest = failing(&temp, &address, &[trusting()]).await;
+    let began = Instant::now();
+    while logged().matches("mail waits").count() == before {
+        assert!(began.elapsed() < PATIENCE, "{}", logged());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    ingest.stop().await;
+    assert!(mailbox.kept().mails.is_empty() && mailbox.kept().logins.is_empty());
+    assert!(!logged().contains("hunter2"));
+    runner.stop(Duration::ZERO).await;
 }

@@ -45,6 +45,7 @@ CREATE TABLE events (
     xact BIGINT NOT NULL DEFAULT (pg_current_xact_id()::text::bigint)
 );
 CREATE INDEX events_by_tenant ON events (tenant_id, id);
+CREATE INDEX events_by_subject ON events (tenant_id, subject, id);
 CREATE INDEX events_committed ON events (tenant_id, xact, id);
 
 -- Raised by every change of a subscription or its secrets, so that caches know when to look again.

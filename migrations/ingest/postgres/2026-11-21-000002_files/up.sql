@@ -71,7 +71,6 @@ CREATE UNIQUE INDEX files_version ON files (tenant_id, coalesce(project_code, ''
     WHERE state <> 4;
 CREATE UNIQUE INDEX files_same ON files (tenant_id, identity) WHERE state <> 4;
 CREATE INDEX files_by_hash ON files (tenant_id, sha256);
-CREATE INDEX files_by_project ON files (tenant_id, project_code, id);
 CREATE INDEX files_waiting ON files (id) WHERE state = 1 AND owner IS NULL;
 CREATE INDEX files_owned ON files (owner) WHERE owner IS NOT NULL;
 

@@ -43,6 +43,7 @@ CREATE TABLE events (
     render_version INTEGER NOT NULL CHECK (render_version > 0)
 ) STRICT;
 CREATE INDEX events_by_tenant ON events (tenant_id, id);
+CREATE INDEX events_by_subject ON events (tenant_id, subject, id);
 
 -- Raised by every change of a subscription or its secrets, so that caches know when to look again.
 CREATE TABLE subscriptions_version (

@@ -1,4 +1,10 @@
-DROP INDEX files_processing;
-DROP INDEX files_failed;
+DROP INDEX files_failed_since;
+DROP INDEX files_to_check_since;
 DROP INDEX files_to_check;
 DROP INDEX files_by_time;
+DROP INDEX files_by_size;
+DROP INDEX files_by_name;
+DROP INDEX files_by_project;
+DROP INDEX files_by_client;
+DROP INDEX files_by_state;
+DROP INDEX files_listed;
