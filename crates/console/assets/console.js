@@ -31,6 +31,11 @@
     button.textContent = "Copied";
   });
 
+  for (const button of document.querySelectorAll("[data-print]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => window.print());
+  }
+
   // Lists say with hx-trigger="live-files from:body" what they want to hear of. Many changes within a moment are one.
   function live(address) {
     const changed = new Set();

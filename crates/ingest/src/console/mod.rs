@@ -139,8 +139,8 @@ const DOORS: &[Door] = {
         does("/console/replays/{id}/cancel", Manage, || post().to(replays::cancel)),
 
         shows("/console/settings", || get().to(settings::show)),
-        does("/console/settings/keys", Admin, || post().to(settings::create)),
-        does("/console/settings/keys/{id}/revoke", Admin, || post().to(settings::revoke)),
+        does("/console/settings/keys", Admin, || post().to(console::create_key)),
+        does("/console/settings/keys/{id}/revoke", Admin, || post().to(console::revoke_key)),
     ]
 };
 

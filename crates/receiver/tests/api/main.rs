@@ -8,6 +8,8 @@
 
 mod changes;
 mod concurrency;
+mod console;
+mod console_doors;
 mod handler;
 mod harness;
 mod keys;

@@ -1,0 +1,156 @@
+//! `/console/activity`, and what happened to one thing: who did what when, with what was so before and after.
+
+use actix_web::web::Data;
+use askama::Template;
+use askama_web::WebTemplate;
+use console::{Asked, Frame, PAGE_ITEMS, Pager, Time, Visit, said};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use service::{Problem, Query};
+
+use super::records::{Listed, query, time};
+use super::trouble::framed;
+use crate::api::activity;
+use crate::api::page::Wanted;
+use crate::receiver::State;
+
+pub(super) const AT: &str = "/console/activity";
+
+/// Something that happened, as the API tells it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Deed {
+    action: String,
+    pub(super) actor: String,
+    pub(super) design_file_id: Option<i64>,
+    pub(super) filename: Option<String>,
+    pub(super) project_code: Option<String>,
+    #[serde(deserialize_with = "time")]
+    pub(super) timestamp: Time,
+    changes: Vec<Change>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Change {
+    field: String,
+    before: Value,
+    after: Value,
+}
+
+/// What a deed changed, in words.
+pub(super) struct Changed {
+    pub(super) field: String,
+    /// Empty when there was nothing.
+    pub(super) before: String,
+    pub(super) after: String,
+}
+
+/// Actions, their words and colours.
+const WORDS: [(&str, &str, &str); 10] = [
+    ("FILE INGESTED", "File taken in", ""),
+    ("FILE PROCESSED", "File read", "good"),
+    ("FILE FAILED", "File failed", "bad"),
+    ("FILE RE_EXTRACTED", "File corrected or read again", "good"),
+    ("FILE DELETED", "File deleted", ""),
+    ("PROJECT CREATED", "Project created", "good"),
+    ("PROJECT CHANGED", "Project changed", ""),
+    ("PROJECT DELETED", "Project deleted", ""),
+    ("FILE LINKED", "File put under the project", ""),
+    ("FILE UNLINKED", "File taken out again", ""),
+];
+
+impl Deed {
+    pub(super) fn words(&self) -> &str {
+        let known = WORDS.iter().find(|(action, ..)| *action == self.action);
+        known.map_or(self.action.as_str(), |(_, words, _)| words)
+    }
+
+    pub(super) fn look(&self) -> &'static str {
+        let known = WORDS.iter().find(|(action, ..)| *action == self.action);
+        known.map_or("", |(.., look)| look)
+    }
+
+    pub(super) fn changes(&self) -> Vec<Changed> {
+        let changed = |change: &Change| Changed {
+            field: change.field.replace('_', " "),
+            before: words(&change.before),
+            after: match words(&change.after) {
+                text if text.is_empty() => "nothing".to_owned(),
+                text => text,
+            },
+        };
+        // What is beside it, or follows from what happened, is not told twice.
+        let told = |change: &&Change| match change.field.as_str() {
+            "stored_filename" => false,
+            "original_filename" | "project_code" | "status" => !change.before.is_null(),
+            _ => true,
+        };
+        self.changes.iter().filter(told).map(changed).collect()
+    }
+}
+
+fn words(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.as_f64().map_or_else(String::new, |n| n.to_string()),
+        other => other.to_string(),
+    }
+}
+
+/// The latest deeds to what the fields name, and how many there are.
+pub(super) async fn latest(
+    state: &Data<State>,
+    visit: &Visit,
+    mut fields: Value,
+    limit: i64,
+) -> Result<Listed<Deed>, Problem> {
+    if let Some(fields) = fields.as_object_mut() {
+        fields.insert("limit".to_owned(), json!(limit));
+    }
+    let caller = visit.caller.clone();
+    let listed = activity::list(state.clone(), caller, Wanted::Json, query(fields)?);
+    said(listed.await?).await
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "activity.html")]
+pub(super) struct ActivityPage {
+    frame: Frame,
+    asked: Asked,
+    deeds: Vec<Deed>,
+    pager: Pager,
+    actions: Vec<(&'static str, &'static str)>,
+}
+
+/// `GET /console/activity`.
+pub(super) async fn list(
+    state: Data<State>,
+    visit: Visit,
+    asked: Asked,
+) -> Result<ActivityPage, Problem> {
+    let query = asked.as_query(&[("limit", &PAGE_ITEMS.to_string())])?;
+    let caller = visit.caller.clone();
+    let listed = activity::list(state.clone(), caller, Wanted::Json, Query(query)).await?;
+    let listed: Listed<Deed> = said(listed).await?;
+    Ok(ActivityPage {
+        frame: framed(&state, &visit, "Activity", AT).await?,
+        pager: Pager::of(&asked, listed.total),
+        deeds: listed.items,
+        actions: WORDS.map(|(action, words, _)| (action, words)).to_vec(),
+        asked,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::activity::ActivityKind;
+
+    #[test]
+    fn every_action_has_its_words() {
+        for (action, ..) in WORDS {
+            assert!(ActivityKind::parse(action).is_some(), "{action}");
+        }
+        assert_eq!(ActivityKind::names().split(", ").count(), WORDS.len());
+    }
+}
