@@ -31,8 +31,12 @@ async fn files_are_sent_looked_at_and_corrected() {
     browser.open(&format!("{url}/console/upload")).await;
     let (vent, ring) = (design(VENT), design(RING));
     browser.pick("#files", &[&vent, &ring]).await;
-    browser.until("#uploads > li:nth-child(1)", "to check").await;
-    browser.until("#uploads > li:nth-child(2)", "to check").await;
+    browser
+        .until("#uploads > li:nth-child(1)", "to check")
+        .await;
+    browser
+        .until("#uploads > li:nth-child(2)", "to check")
+        .await;
     browser
         .until("#uploads", "0010-Vent panel-Galv-1.2mm-x20.dxf")
         .await;

@@ -9,6 +9,8 @@ mod commands;
 #[cfg(test)]
 mod console;
 #[cfg(test)]
+mod console_receiver;
+#[cfg(test)]
 mod crashes;
 #[cfg(test)]
 mod designs;
