@@ -4,7 +4,9 @@ use crate::asked::Asked;
 use crate::write::Count;
 
 /// Items on one page.
-pub const PAGE_ITEMS: i64 = 50;
+pub const PAGE_ITEMS: i64 = PAGE_ITEMS_U32 as i64;
+/// The same for those who count so.
+pub const PAGE_ITEMS_U32: u32 = 50;
 /// Offsets beyond this are not asked for: filters find what lies there.
 const OFFSET_MAX: i64 = 100_000;
 
@@ -19,9 +21,8 @@ pub struct Pager {
 }
 
 impl Pager {
-    /// Of a list with so many items, where the page begins at the asked `offset`.
-    pub fn of<T>(asked: &Asked<T>, total: i64) -> Self {
-        let offset = asked.offset();
+    /// Of a list with `total` items, of which the page shows those behind the first `offset`.
+    pub fn of<T>(asked: &Asked<T>, offset: i64, total: i64) -> Self {
         let last = offset.saturating_add(PAGE_ITEMS).min(total);
         let link = |offset: i64| match offset {
             0 => asked.with("offset", ""),

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use actix_web::web::{Data, Path};
 use askama::Template;
 use askama_web::WebTemplate;
-use console::{Answer, Asked, Frame, Visit};
+use console::{Answer, Asked, Frame, Visit, said};
 use serde::Deserialize;
 use serde_json::json;
 use service::{Form, Json, Problem, Query};
 
 use super::pager::{PAGE_ITEMS, Pager};
-use super::said::said;
 use super::trouble::framed;
 use crate::api::webhooks::replays;
 use crate::service_state::ServiceState;

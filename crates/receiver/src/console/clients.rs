@@ -60,7 +60,7 @@ pub(super) async fn list(
     let listed: Listed<Client> = said(listed).await?;
     Ok(ClientsPage {
         frame: framed(&state, &visit, "Clients", AT).await?,
-        pager: Pager::of(&asked, listed.total),
+        pager: Pager::of(&asked, asked.offset(), listed.total),
         lines: listed.items,
         csv: asked.at("/console/clients.csv"),
         asked,

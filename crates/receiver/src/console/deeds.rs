@@ -134,7 +134,7 @@ pub(super) async fn list(
     let listed: Listed<Deed> = said(listed).await?;
     Ok(ActivityPage {
         frame: framed(&state, &visit, "Activity", AT).await?,
-        pager: Pager::of(&asked, listed.total),
+        pager: Pager::of(&asked, asked.offset(), listed.total),
         deeds: listed.items,
         actions: WORDS.map(|(action, words, _)| (action, words)).to_vec(),
         asked,

@@ -42,7 +42,7 @@ pub(super) async fn list(
     let listed: Listed<DesignFile> = said(listed).await?;
     Ok(FilesPage {
         frame: framed(&state, &visit, "Design files", AT).await?,
-        pager: Pager::of(&asked, listed.total),
+        pager: Pager::of(&asked, asked.offset(), listed.total),
         lines: file_lines(listed.items, &state, &visit),
         csv: asked.at("/console/design-files.csv"),
         asked,
@@ -97,7 +97,7 @@ pub(super) async fn unmatched(
     };
     Ok(UnmatchedPage {
         frame: framed(&state, &visit, "Under no project", UNMATCHED_AT).await?,
-        pager: Pager::of(&asked, listed.total),
+        pager: Pager::of(&asked, asked.offset(), listed.total),
         lines: listed.items.into_iter().map(line).collect(),
         choices: project_choices(&state, &visit).await?,
     })

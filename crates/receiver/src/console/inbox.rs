@@ -134,7 +134,7 @@ pub(super) async fn list(
     let own = own.filter(|source| source.tenant_id == visit.caller.tenant_id);
     Ok(InboxPage {
         frame: framed(&state, &visit, "Inbox", AT).await?,
-        pager: Pager::of(&asked, listed.total),
+        pager: Pager::of(&asked, asked.offset(), listed.total),
         lines: listed.items,
         states: STATES.map(|(state, word, ..)| (state, word)).to_vec(),
         sources: own.map(|source| source.name.clone()).collect(),

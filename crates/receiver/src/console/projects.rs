@@ -55,7 +55,7 @@ pub(super) async fn list(
     };
     Ok(ProjectsPage {
         frame: framed(&state, &visit, "Projects", AT).await?,
-        pager: Pager::of(&asked, listed.total),
+        pager: Pager::of(&asked, asked.offset(), listed.total),
         lines: listed.items.into_iter().map(line).collect(),
         statuses: status_names(),
         csv: asked.at("/console/projects.csv"),
