@@ -40,8 +40,11 @@
   function live(address) {
     const changed = new Set();
     let timer = null;
+    // What somebody writes in is not taken from under their hands.
+    const isWrittenIn = () => document.activeElement?.matches("[hx-trigger*='live-'] :is(input, select, textarea)");
     const tell = () => {
-      timer = null;
+      timer = isWrittenIn() ? window.setTimeout(tell, 1000) : null;
+      if (timer) return;
       const topics = changed.has("all") ? ["files", "deliveries", "endpoints"] : [...changed];
       changed.clear();
       for (const topic of topics) document.body.dispatchEvent(new CustomEvent(`live-${topic}`));

@@ -14,12 +14,13 @@ use service::{Form, Problem};
 use super::deeds::{Deed, latest};
 use super::design_files::{AT, project_choices};
 use super::forms::{Refusal, body, texts};
-use super::records::{DesignFile, Project, extents, length, mm, or_dash, pieces};
+use super::records::{DesignFile, extents, length, mm, or_dash, pieces};
 use super::trouble::framed;
 use crate::api::{design_files as api, read};
 use crate::facts::status_name;
 use crate::receiver::State;
 use crate::store::design_files as store;
+use crate::store::overview::Choice;
 
 /// Versions that are compared.
 const VERSIONS_SHOWN: i64 = 12;
@@ -40,7 +41,7 @@ pub(super) struct FilePage {
     versions: Vec<VersionLine>,
     deeds: Vec<Deed>,
     deeds_total: i64,
-    choices: Vec<Project>,
+    choices: Vec<Choice>,
     typed: String,
     refusal: Option<Refusal>,
 }

@@ -6,18 +6,18 @@ use askama::Template;
 use askama_web::WebTemplate;
 use console::{Asked, Frame, PAGE_ITEMS, Pager, Visit, said};
 use serde::Deserialize;
-use serde_json::json;
 use service::{Problem, Query};
 
-use super::records::{DesignFile, FileLine, Listed, Project, file_lines, query};
+use super::records::{DesignFile, FileLine, Listed, file_lines};
 use super::trouble::framed;
 use crate::api::page::Wanted;
-use crate::api::{design_files, projects, unmatched};
+use crate::api::{design_files, read, unmatched};
 use crate::receiver::State;
+use crate::store::overview::{Choice, choices};
 
 pub(super) const AT: &str = "/console/design-files";
 pub(super) const UNMATCHED_AT: &str = "/console/unmatched";
-/// Projects that a field offers, the latest.
+/// Projects that a field offers.
 const PROJECTS_OFFERED: i64 = 200;
 
 #[derive(Template, WebTemplate)]
@@ -77,7 +77,7 @@ pub(super) struct UnmatchedPage {
     frame: Frame,
     lines: Vec<UnmatchedLine>,
     pager: Pager,
-    choices: Vec<Project>,
+    choices: Vec<Choice>,
 }
 
 /// `GET /console/unmatched`.
@@ -103,13 +103,9 @@ pub(super) async fn unmatched(
     })
 }
 
-/// The latest projects, for fields that ask for one.
-pub(super) async fn project_choices(
-    state: &Data<State>,
-    visit: &Visit,
-) -> Result<Vec<Project>, Problem> {
-    let query = query(json!({ "limit": PROJECTS_OFFERED }))?;
-    let listed = projects::list(state.clone(), visit.caller.clone(), Wanted::Json, query);
-    let listed: Listed<Project> = said(listed.await?).await?;
-    Ok(listed.items)
+/// The latest open projects, for fields that ask for one.
+pub(super) async fn project_choices(state: &State, visit: &Visit) -> Result<Vec<Choice>, Problem> {
+    let tenant = visit.caller.tenant_id;
+    let choices = read(state, move |conn| choices(conn, tenant, PROJECTS_OFFERED));
+    choices.await
 }

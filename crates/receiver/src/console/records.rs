@@ -83,7 +83,7 @@ impl Project {
         Count(self.design_files)
     }
 
-    fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         !matches!(self.status.as_str(), "Completed" | "Cancelled")
     }
 

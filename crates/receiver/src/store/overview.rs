@@ -60,6 +60,23 @@ pub(crate) fn due(
     conn.rows(select.bind(rows_max))
 }
 
+/// A project as a field offers it.
+#[derive(Debug, QueryableByName)]
+pub(crate) struct Choice {
+    #[diesel(sql_type = Text)]
+    pub code: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub name: Option<String>,
+}
+
+/// The latest projects that are open.
+pub(crate) fn choices(conn: &mut Conn, tenant: i64, rows_max: i64) -> Result<Vec<Choice>, DbError> {
+    let select = sql(
+        "SELECT code, name FROM projects WHERE tenant_id = ? AND status <= ? ORDER BY id DESC LIMIT ?",
+    );
+    conn.rows(select.bind(tenant).bind(LAST_OPEN_STATUS).bind(rows_max))
+}
+
 /// Design files that came in each of the last hours, the oldest hour first.
 pub(crate) fn files_by_hour(
     conn: &mut Conn,
@@ -104,7 +121,7 @@ pub(crate) fn not_applied(conn: &mut Conn, tenant: i64) -> Result<(i64, i64), Db
     Ok((of(2), of(3)))
 }
 
-/// Events that failed since a time.
+/// Events that failed since a time. The index is of what was not applied, and SQLite sees that only when told.
 pub(crate) fn failed_since(conn: &mut Conn, tenant: i64, since_ms: i64) -> Result<i64, DbError> {
     #[derive(QueryableByName)]
     struct Failed {
@@ -112,7 +129,7 @@ pub(crate) fn failed_since(conn: &mut Conn, tenant: i64, since_ms: i64) -> Resul
         count: i64,
     }
     let select = sql(
-        "SELECT count(*) AS count FROM inbox WHERE tenant_id = ? AND state = 3 AND last_seen_at_ms > ?",
+        "SELECT count(*) AS count FROM inbox WHERE tenant_id = ? AND state <> 1 AND state = 3 AND last_seen_at_ms > ?",
     );
     let failed: Failed = conn.one(select.bind(tenant).bind(since_ms))?;
     Ok(failed.count)
