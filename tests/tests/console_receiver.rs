@@ -149,11 +149,14 @@ async fn a_file_is_filed_by_one_click_and_a_job_goes_on() {
     let browser = Chromium::start().await;
     browser.open(&both.page("/unmatched")).await;
     // What comes in meanwhile does not take away what somebody writes.
-    browser.fill("article .link-by-code input", "JB-20").await;
+    browser
+        .fill("article .link-by-code input[name=project_code]", "JB-20")
+        .await;
     let ring = sample("0003-Ring-SS-2mm-x12.dxf");
     both.send("0777-Washer-SS-2mm-x12.dxf", ring).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
-    let written = "return document.querySelector('article .link-by-code input').value";
+    let written =
+        "return document.querySelector('article .link-by-code input[name=project_code]').value";
     assert_eq!(browser.run(written).await, "JB-20");
     browser.run("document.activeElement.blur()").await;
     browser.until("#list", "0777-Washer-SS-2mm-x12.dxf").await;

@@ -40,9 +40,8 @@ pub(super) async fn watch(live: &Live, state: &State, shutdown: &Shutdown) {
                 continue;
             }
         };
-        let moved = before
-            .replace(latest)
-            .is_some_and(|before| before != latest);
+        // The first page to listen may have been made before this look.
+        let moved = before.replace(latest) != Some(latest);
         if moved || told_all_at.elapsed() >= ALL_EVERY {
             told_all_at = Instant::now();
             live.tell(News {
