@@ -66,5 +66,5 @@ pub use settings::ConsoleSettings;
 pub use sign_in::own_path;
 pub use site::{NavItem, Site, SiteError};
 pub use spark::{Spark, sparkline};
-pub use visit::{Answer, May, Visit};
+pub use visit::{Answer, May, Seen, Visit, seen};
 pub use write::{Bytes, Count, Duration, Time, count, percent};

@@ -92,7 +92,7 @@ const DOORS: &[Door] = {
     use Scope::{Admin, Manage, Publish, Read, Upload};
     &[
         shows("/console", || get().to(overview::show)),
-        does("/console/seen", Read, || post().to(trouble::seen)),
+        does("/console/seen", Read, || post().to(console::seen)),
         shows("/console/live", || get().to(live::listen)),
         shows("/console/upload", || get().to(upload::show)),
         takes("/console/upload", Upload, || post().to(upload::take)),

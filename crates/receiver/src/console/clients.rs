@@ -5,13 +5,13 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use askama::Template;
 use askama_web::WebTemplate;
-use console::{Answer, Asked, Count, Frame, PAGE_ITEMS, Pager, Time, Visit, said};
+use console::{Answer, Asked, Count, Frame, Pager, Time, Visit, said};
 use serde::Deserialize;
-use service::{Form, Problem, Query};
+use service::{Form, Problem};
 
 use super::forms::{Refusal, body, tag_of, texts};
 use super::project::Tagged;
-use super::records::{Listed, time};
+use super::records::{Listed, page_query, time};
 use super::trouble::framed;
 use crate::api::clients as api;
 use crate::api::fields::IfMatch;
@@ -54,10 +54,9 @@ pub(super) async fn list(
     visit: Visit,
     asked: Asked,
 ) -> Result<ClientsPage, Problem> {
-    let query = asked.as_query(&[("limit", &PAGE_ITEMS.to_string())])?;
-    let caller = visit.caller.clone();
-    let listed = api::list(state.clone(), caller, Wanted::Json, Query(query)).await?;
-    let listed: Listed<Client> = said(listed).await?;
+    let (caller, query) = (visit.caller.clone(), page_query(&asked)?);
+    let listed = api::list(state.clone(), caller, Wanted::Json, query);
+    let listed: Listed<Client> = said(listed.await?).await?;
     Ok(ClientsPage {
         frame: framed(&state, &visit, "Clients", AT).await?,
         pager: Pager::of(&asked, asked.offset(), listed.total),

@@ -3,12 +3,12 @@
 use actix_web::web::Data;
 use askama::Template;
 use askama_web::WebTemplate;
-use console::{Asked, Frame, PAGE_ITEMS, Pager, Time, Visit, said};
+use console::{Asked, Frame, Pager, Time, Visit, said};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use service::{Problem, Query};
+use service::Problem;
 
-use super::records::{Listed, query, time};
+use super::records::{Listed, page_query, query, time};
 use super::trouble::framed;
 use crate::api::activity;
 use crate::api::page::Wanted;
@@ -128,10 +128,9 @@ pub(super) async fn list(
     visit: Visit,
     asked: Asked,
 ) -> Result<ActivityPage, Problem> {
-    let query = asked.as_query(&[("limit", &PAGE_ITEMS.to_string())])?;
-    let caller = visit.caller.clone();
-    let listed = activity::list(state.clone(), caller, Wanted::Json, Query(query)).await?;
-    let listed: Listed<Deed> = said(listed).await?;
+    let (caller, query) = (visit.caller.clone(), page_query(&asked)?);
+    let listed = activity::list(state.clone(), caller, Wanted::Json, query);
+    let listed: Listed<Deed> = said(listed.await?).await?;
     Ok(ActivityPage {
         frame: framed(&state, &visit, "Activity", AT).await?,
         pager: Pager::of(&asked, asked.offset(), listed.total),

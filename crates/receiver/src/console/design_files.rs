@@ -4,11 +4,11 @@
 use actix_web::web::Data;
 use askama::Template;
 use askama_web::WebTemplate;
-use console::{Asked, Frame, PAGE_ITEMS, Pager, Visit, said};
+use console::{Asked, Frame, Pager, Visit, said};
 use serde::Deserialize;
-use service::{Problem, Query};
+use service::Problem;
 
-use super::records::{DesignFile, FileLine, Listed, file_lines};
+use super::records::{DesignFile, FileLine, Listed, file_lines, page_query};
 use super::trouble::framed;
 use crate::api::page::Wanted;
 use crate::api::{design_files, read, unmatched};
@@ -36,10 +36,9 @@ pub(super) async fn list(
     visit: Visit,
     asked: Asked,
 ) -> Result<FilesPage, Problem> {
-    let query = asked.as_query(&[("limit", &PAGE_ITEMS.to_string())])?;
-    let caller = visit.caller.clone();
-    let listed = design_files::list(state.clone(), caller, Wanted::Json, Query(query)).await?;
-    let listed: Listed<DesignFile> = said(listed).await?;
+    let (caller, query) = (visit.caller.clone(), page_query(&asked)?);
+    let listed = design_files::list(state.clone(), caller, Wanted::Json, query);
+    let listed: Listed<DesignFile> = said(listed.await?).await?;
     Ok(FilesPage {
         frame: framed(&state, &visit, "Design files", AT).await?,
         pager: Pager::of(&asked, asked.offset(), listed.total),
@@ -86,10 +85,9 @@ pub(super) async fn unmatched(
     visit: Visit,
     asked: Asked,
 ) -> Result<UnmatchedPage, Problem> {
-    let query = asked.as_query(&[("limit", &PAGE_ITEMS.to_string())])?;
-    let caller = visit.caller.clone();
-    let listed = unmatched::list(state.clone(), caller, Wanted::Json, Query(query)).await?;
-    let listed: Listed<Unmatched> = said(listed).await?;
+    let (caller, query) = (visit.caller.clone(), page_query(&asked)?);
+    let listed = unmatched::list(state.clone(), caller, Wanted::Json, query);
+    let listed: Listed<Unmatched> = said(listed.await?).await?;
     let line = |one: Unmatched| UnmatchedLine {
         has_picture: one.file.has_picture(&state, &visit),
         file: one.file,

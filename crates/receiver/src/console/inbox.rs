@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use actix_web::web::{Data, Path};
 use askama::Template;
 use askama_web::WebTemplate;
-use console::{Answer, Asked, Frame, PAGE_ITEMS, Pager, Time, Visit, said};
+use console::{Answer, Asked, Frame, Pager, Time, Visit, said};
 use serde::Deserialize;
 use serde_json::Value;
-use service::{Problem, Query};
+use service::Problem;
 
 use super::json_lines::laid_out;
-use super::records::{Listed, Tag, time};
+use super::records::{Listed, Tag, page_query, time};
 use super::trouble::framed;
 use crate::api::inbox as api;
 use crate::api::page::Wanted;
@@ -126,10 +126,9 @@ pub(super) async fn list(
     visit: Visit,
     asked: Asked,
 ) -> Result<InboxPage, Problem> {
-    let query = asked.as_query(&[("limit", &PAGE_ITEMS.to_string())])?;
-    let caller = visit.caller.clone();
-    let listed = api::list(state.clone(), caller, Wanted::Json, Query(query)).await?;
-    let listed: Listed<Event> = said(listed).await?;
+    let (caller, query) = (visit.caller.clone(), page_query(&asked)?);
+    let listed = api::list(state.clone(), caller, Wanted::Json, query);
+    let listed: Listed<Event> = said(listed.await?).await?;
     let own = state.sources.all().into_iter();
     let own = own.filter(|source| source.tenant_id == visit.caller.tenant_id);
     Ok(InboxPage {

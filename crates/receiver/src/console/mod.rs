@@ -91,7 +91,7 @@ impl Door {
 #[rustfmt::skip]
 const DOORS: &[Door] = &[
     shows("/console", || get().to(summary::show)),
-    does("/console/seen", || post().to(trouble::seen)).asking(Scope::Read),
+    does("/console/seen", || post().to(console::seen)).asking(Scope::Read),
     shows("/console/live", || get().to(live::listen)),
 
     shows("/console/projects", || get().to(projects::list)),

@@ -5,12 +5,12 @@ use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use askama::Template;
 use askama_web::WebTemplate;
-use console::{Answer, Asked, Frame, PAGE_ITEMS, Pager, Visit, said};
+use console::{Answer, Asked, Frame, Pager, Visit, said};
 use serde::Deserialize;
-use service::{Form, Problem, Query};
+use service::{Form, Problem};
 
 use super::forms::{Refusal, body, number, texts};
-use super::records::{Due, Listed, Project, query, today};
+use super::records::{Due, Listed, Project, page_query, query, today};
 use super::trouble::framed;
 use crate::api::page::Wanted;
 use crate::api::{clients, projects};
@@ -44,10 +44,9 @@ pub(super) async fn list(
     visit: Visit,
     asked: Asked,
 ) -> Result<ProjectsPage, Problem> {
-    let query = asked.as_query(&[("limit", &PAGE_ITEMS.to_string())])?;
-    let caller = visit.caller.clone();
-    let listed = projects::list(state.clone(), caller, Wanted::Json, Query(query)).await?;
-    let listed: Listed<Project> = said(listed).await?;
+    let (caller, query) = (visit.caller.clone(), page_query(&asked)?);
+    let listed = projects::list(state.clone(), caller, Wanted::Json, query);
+    let listed: Listed<Project> = said(listed.await?).await?;
     let today = today(&state);
     let line = |project: Project| ProjectLine {
         due: project.due(today),

@@ -1,7 +1,7 @@
 //! What the JSON API answers, as pages read it, and how it is put to people: in words, with units, with what asks for a
 //! look in colour.
 
-use console::{Bytes, Count, Time};
+use console::{Asked, Bytes, Count, PAGE_ITEMS, Time};
 use contract::parse_ms;
 use jiff::civil::Date;
 use serde::de::{DeserializeOwned, Error};
@@ -26,6 +26,13 @@ pub(super) struct Listed<T> {
 pub(super) fn query<T: DeserializeOwned>(fields: Value) -> Result<Query<T>, Problem> {
     let query = serde_json::from_value(fields).map_err(Problem::internal)?;
     Ok(Query(query))
+}
+
+/// The part of a list that a page asks for.
+pub(super) fn page_query<T: DeserializeOwned>(asked: &Asked) -> Result<Query<T>, Problem> {
+    asked
+        .as_query(&[("limit", &PAGE_ITEMS.to_string())])
+        .map(Query)
 }
 
 pub(super) fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Time, D::Error> {

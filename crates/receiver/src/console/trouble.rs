@@ -1,10 +1,7 @@
 //! What went wrong since this browser last looked, told above every page until somebody has seen it.
 
-use actix_web::HttpResponse;
-use actix_web::web::Data;
 use console::{Frame, Notice, Visit};
-use serde::Deserialize;
-use service::{Form, Problem};
+use service::Problem;
 
 use crate::api::read;
 use crate::receiver::State;
@@ -37,16 +34,4 @@ pub(super) async fn framed(
         href: "/console/inbox?state=failed".to_owned(),
     });
     Ok(visit.frame_with(title, at, notice.into_iter().collect()))
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Seen {
-    #[serde(default)]
-    next: String,
-}
-
-/// `POST /console/seen`: what is told now is known.
-pub(super) async fn seen(state: Data<State>, visit: Visit, Form(form): Form<Seen>) -> HttpResponse {
-    visit.saw(console::own_path(&form.next), state.clock.now_ms())
 }
