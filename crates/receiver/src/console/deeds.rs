@@ -1,5 +1,7 @@
 //! `/console/activity`, and what happened to one thing: who did what when, with what was so before and after.
 
+use std::collections::HashMap;
+
 use actix_web::web::Data;
 use askama::Template;
 use askama_web::WebTemplate;
@@ -10,8 +12,8 @@ use service::Problem;
 
 use super::records::{Listed, page_query, query, time};
 use super::trouble::framed;
-use crate::api::activity;
 use crate::api::page::Wanted;
+use crate::api::{activity, read};
 use crate::receiver::State;
 
 pub(super) const AT: &str = "/console/activity";
@@ -64,6 +66,17 @@ impl Deed {
         known.map_or(self.action.as_str(), |(_, words, _)| words)
     }
 
+    /// Who did it: a sender, a key by its name, or whoever is at an install that asks for no keys.
+    fn name_actor(&mut self, names: &HashMap<i64, String>) {
+        let id = self
+            .actor
+            .strip_prefix("key ")
+            .and_then(|id| id.parse().ok());
+        if let Some(name) = id.and_then(|id: i64| names.get(&id)) {
+            self.actor = format!("{name} ({})", self.actor);
+        }
+    }
+
     pub(super) fn look(&self) -> &'static str {
         let known = WORDS.iter().find(|(action, ..)| *action == self.action);
         known.map_or("", |(.., look)| look)
@@ -79,8 +92,10 @@ impl Deed {
             },
         };
         // What is beside it, or follows from what happened, is not told twice.
+        let is_of_file = self.action.starts_with("FILE ");
         let told = |change: &&Change| match change.field.as_str() {
             "stored_filename" => false,
+            "status" if is_of_file => false,
             "original_filename" | "project_code" | "status" => !change.before.is_null(),
             _ => true,
         };
@@ -109,7 +124,21 @@ pub(super) async fn latest(
     }
     let caller = visit.caller.clone();
     let listed = activity::list(state.clone(), caller, Wanted::Json, query(fields)?);
-    said(listed.await?).await
+    named(state, visit, said(listed.await?).await?).await
+}
+
+/// The same with keys called by their names.
+async fn named(
+    state: &State,
+    visit: &Visit,
+    mut deeds: Listed<Deed>,
+) -> Result<Listed<Deed>, Problem> {
+    let tenant = visit.caller.tenant_id;
+    let names = read(state, move |conn| access::key_names(conn, tenant)).await?;
+    for deed in &mut deeds.items {
+        deed.name_actor(&names);
+    }
+    Ok(deeds)
 }
 
 #[derive(Template, WebTemplate)]
@@ -130,7 +159,7 @@ pub(super) async fn list(
 ) -> Result<ActivityPage, Problem> {
     let (caller, query) = (visit.caller.clone(), page_query(&asked)?);
     let listed = activity::list(state.clone(), caller, Wanted::Json, query);
-    let listed: Listed<Deed> = said(listed.await?).await?;
+    let listed = named(&state, &visit, said(listed.await?).await?).await?;
     Ok(ActivityPage {
         frame: framed(&state, &visit, "Activity", AT).await?,
         pager: Pager::of(&asked, asked.offset(), listed.total),

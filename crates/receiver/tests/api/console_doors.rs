@@ -205,6 +205,8 @@ async fn a_reading_key_sees_all_pages_and_no_buttons() {
         );
         assert!(forms.is_empty(), "{path} offers what is refused: {forms:?}");
     }
+    let page = reader.open(&format!("/console/projects/{PROJECT}")).await;
+    page.assert_says("first (key 1)");
     let form = Form {
         action: "/console/clients/CL0001/delete".to_owned(),
         fields: vec![

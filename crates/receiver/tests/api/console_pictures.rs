@@ -31,6 +31,24 @@ fn play(sender: &ScriptedEndpoint) {
     });
 }
 
+/// The same file four times, the last from a source whose sender cannot be asked.
+async fn received(shop: &TestReceiver, elsewhere: &str) {
+    for (source, id) in [("shop", 1), ("shop", 2), ("shop", 3), ("makes", 4)] {
+        let file = FileSnapshot {
+            sha256: Some(SAME.to_owned()),
+            part_name: Some(format!("Part {id}")),
+            original_filename: Some(format!("part {id}.dxf")),
+            preview_url: Some(format!("{}/picture.png", elsewhere)),
+            download_url: Some(format!("{}/file", elsewhere)),
+            ..snapshot(id)
+        };
+        let sent = shop
+            .send(source, &event(FileEventKind::Processed, 1, &file))
+            .await;
+        assert_eq!(sent.0, 200, "{}", sent.1);
+    }
+}
+
 #[tokio::test]
 async fn pictures_come_from_the_named_sender_and_only_of_the_same_file() {
     let temp = TempDb::sqlite();
@@ -46,20 +64,7 @@ async fn pictures_come_from_the_named_sender_and_only_of_the_same_file() {
     let extra: Vec<&str> = extra.iter().map(String::as_str).collect();
     let shop = TestReceiver::start_with(&temp, &extra).await;
     shop.make_project().await;
-    for (source, id) in [("shop", 1), ("shop", 2), ("shop", 3), ("makes", 4)] {
-        let file = FileSnapshot {
-            sha256: Some(SAME.to_owned()),
-            part_name: Some(format!("Part {id}")),
-            original_filename: Some(format!("part {id}.dxf")),
-            preview_url: Some(format!("{}/picture.png", elsewhere.url())),
-            download_url: Some(format!("{}/file", elsewhere.url())),
-            ..snapshot(id)
-        };
-        let sent = shop
-            .send(source, &event(FileEventKind::Processed, 1, &file))
-            .await;
-        assert_eq!(sent.0, 200, "{}", sent.1);
-    }
+    received(&shop, elsewhere.url()).await;
     let browser = Browser::new(&shop);
     let page = browser.open(&format!("/console/projects/{PROJECT}")).await;
     assert_eq!(
