@@ -54,6 +54,8 @@ pub struct ReceiverSection {
     pub reconcile_minutes: u32,
     /// File with the key that seals secrets; empty: `receiver.key` below `data_dir`.
     pub encryption_key_file: PathBuf,
+    /// Pictures of design files kept in memory, bytes.
+    pub picture_bytes_kept_max: usize,
     /// `[receiver.http]`.
     pub http: ServerLimits,
     /// `[receiver.database]`.

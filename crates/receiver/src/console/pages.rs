@@ -41,7 +41,7 @@ impl Pages {
         Ok(Self {
             site: Data::new(site),
             live: Data::new(live),
-            pictures: Data::new(Pictures::default()),
+            pictures: Data::new(Pictures::new(settings.receiver.picture_bytes_kept_max)),
             printed: Data::new(Printed(settings.printed.clone())),
             stopping,
         })

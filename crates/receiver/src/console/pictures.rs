@@ -19,8 +19,6 @@ use crate::api::read;
 use crate::receiver::State;
 use crate::store::design_files::{self, DesignFile};
 
-/// Pictures that are kept in memory, bytes.
-const KEPT_BYTES_MAX: usize = 16 << 20;
 /// What stands for a picture that is not there: so much is counted for it.
 const NONE_BYTES: usize = 256;
 /// How soon a sender is asked again for what it did not have.
@@ -50,6 +48,7 @@ pub(super) struct Pictures {
 struct Kept {
     by_key: HashMap<Key, Picture>,
     bytes: usize,
+    bytes_max: usize,
     /// Counts the uses.
     uses: u64,
 }
@@ -58,15 +57,6 @@ struct Picture {
     png: Option<Bytes>,
     fetched: Instant,
     used: u64,
-}
-
-impl Default for Pictures {
-    fn default() -> Self {
-        Self {
-            kept: Mutex::default(),
-            turns: Semaphore::new(ASKED_AT_ONCE),
-        }
-    }
 }
 
 impl Picture {
@@ -85,9 +75,11 @@ impl Kept {
         holds.then(|| picture.png.clone())
     }
 
-    fn keep(&mut self, key: Key, png: Option<Bytes>) {
+    /// One that is larger than all that is kept is none.
+    fn keep(&mut self, key: Key, png: Option<Bytes>) -> Option<Bytes> {
+        let png = png.filter(|png| png.len() + NONE_BYTES <= self.bytes_max);
         let picture = Picture {
-            png,
+            png: png.clone(),
             fetched: Instant::now(),
             used: self.uses,
         };
@@ -95,18 +87,31 @@ impl Kept {
         if let Some(old) = self.by_key.insert(key, picture) {
             self.bytes -= old.bytes();
         }
-        while self.bytes > KEPT_BYTES_MAX {
+        while self.bytes > self.bytes_max {
             let least = self.by_key.iter().min_by_key(|(_, picture)| picture.used);
             let Some(key) = least.map(|(key, _)| key.clone()) else {
-                return;
+                break;
             };
             let gone = self.by_key.remove(&key);
             self.bytes -= gone.map_or(0, |picture| picture.bytes());
         }
+        png
     }
 }
 
 impl Pictures {
+    /// Keeps so many bytes of pictures.
+    pub(super) fn new(bytes_max: usize) -> Self {
+        let kept = Kept {
+            bytes_max,
+            ..Kept::default()
+        };
+        Self {
+            kept: Mutex::new(kept),
+            turns: Semaphore::new(ASKED_AT_ONCE),
+        }
+    }
+
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -133,8 +138,7 @@ impl Pictures {
         }
         let asked = tokio::time::timeout(ASKED_TIME_MAX, picture(file, &source, size_px));
         let png = asked.await.ok().flatten().map(Bytes::from);
-        self.kept().keep(key, png.clone());
-        png
+        self.kept().keep(key, png)
     }
 }
 
@@ -195,8 +199,11 @@ mod tests {
 
     #[test]
     fn what_was_used_least_lately_goes_first() {
-        let mut kept = Kept::default();
-        let large = Bytes::from(vec![0; KEPT_BYTES_MAX / 2 - NONE_BYTES]);
+        let mut kept = Kept {
+            bytes_max: 4 * NONE_BYTES,
+            ..Kept::default()
+        };
+        let large = Bytes::from(vec![0; NONE_BYTES]);
         kept.keep(key(1), Some(large.clone()));
         kept.keep(key(2), Some(large.clone()));
         assert!(kept.find(&key(2)).is_some() && kept.find(&key(1)).is_some());
@@ -205,5 +212,8 @@ mod tests {
         assert_eq!(kept.find(&key(3)), Some(None));
         kept.keep(key(1), None);
         assert_eq!(kept.bytes, 2 * NONE_BYTES);
+        let too_large = Bytes::from(vec![0; 4 * NONE_BYTES]);
+        assert_eq!(kept.keep(key(4), Some(too_large)), None);
+        assert_eq!(kept.find(&key(4)), Some(None));
     }
 }
