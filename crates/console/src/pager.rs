@@ -4,9 +4,7 @@ use crate::asked::Asked;
 use crate::write::Count;
 
 /// Items on one page.
-pub const PAGE_ITEMS: i64 = PAGE_ITEMS_U32 as i64;
-/// The same for those who count so.
-pub const PAGE_ITEMS_U32: u32 = 50;
+pub const PAGE_ITEMS: i64 = 50;
 /// Offsets beyond this are not asked for: filters find what lies there.
 const OFFSET_MAX: i64 = 100_000;
 

@@ -7,7 +7,7 @@ use actix_web::HttpRequest;
 use actix_web::web::{Data, Path};
 use askama::Template;
 use askama_web::WebTemplate;
-use console::{Answer, Asked, Frame, Time, Visit, said};
+use console::{Answer, Asked, Frame, Time, Visit};
 use contract::EventId;
 use db::{Conn, DbError};
 use delivery::{DeliveryFilter, EventFilter, LoggedEvent, Page};
@@ -18,6 +18,7 @@ use service::{Form, Json, Problem};
 
 use super::delivery_line::DeliveryLine;
 use super::pager::{Pager, page_at};
+use super::said::said;
 use super::subscription_actions::TypeLine;
 use super::trouble::framed;
 use crate::api::webhooks::shared::{plain, time};

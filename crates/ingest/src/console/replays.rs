@@ -5,12 +5,13 @@ use std::sync::Arc;
 use actix_web::web::{Data, Path};
 use askama::Template;
 use askama_web::WebTemplate;
-use console::{Answer, Asked, Frame, Visit, said};
+use console::{Answer, Asked, Frame, Visit};
 use serde::Deserialize;
 use serde_json::json;
 use service::{Form, Json, Problem, Query};
 
 use super::pager::{PAGE_ITEMS, Pager};
+use super::said::said;
 use super::trouble::framed;
 use crate::api::webhooks::replays;
 use crate::service_state::ServiceState;

@@ -9,13 +9,14 @@ use actix_web::web::{Data, Path};
 use actix_web::{Either, HttpRequest};
 use askama::Template;
 use askama_web::WebTemplate;
-use console::{Answer, Frame, Visit, said};
+use console::{Answer, Frame, Visit};
 use contract::Profile;
 use serde::Deserialize;
 use serde_json::json;
 use service::{Code, Form, Json, Problem};
 
 use super::refusal::Refusal;
+use super::said::said;
 use super::subscription_form::{SubscriptionForm, presets};
 use super::subscriptions::AT;
 use super::trouble::framed;
