@@ -175,10 +175,9 @@ mod tests {
     use crate::store::activity::ActivityKind;
 
     #[test]
-    fn every_action_has_its_words() {
+    fn words_are_of_actions_that_there_are() {
         for (action, ..) in WORDS {
             assert!(ActivityKind::parse(action).is_some(), "{action}");
         }
-        assert_eq!(ActivityKind::names().split(", ").count(), WORDS.len());
     }
 }
