@@ -74,9 +74,9 @@ impl Chromium {
     }
 
     /// A command of Chromium's own protocol.
-    pub async fn devtools(&self, command: &str, parameters: Value) {
+    pub async fn devtools(&self, command: &str, parameters: Value) -> Value {
         let body = json!({"cmd": command, "params": parameters});
-        self.done("goog/cdp/execute", body).await;
+        self.done("goog/cdp/execute", body).await
     }
 
     /// Loads a page.
@@ -98,6 +98,12 @@ impl Chromium {
         self.devtools("Emulation.setDeviceMetricsOverride", size)
             .await;
         let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        self.devtools("Emulation.setEmulatedMedia", media).await;
+    }
+
+    /// Shows pages as on paper from now on.
+    pub async fn on_paper(&self, scheme: &str) {
+        let media = json!({"media": "print", "features": [{"name": "prefers-color-scheme", "value": scheme}]});
         self.devtools("Emulation.setEmulatedMedia", media).await;
     }
 

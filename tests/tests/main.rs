@@ -11,6 +11,8 @@ mod connections;
 #[cfg(test)]
 mod console;
 #[cfg(test)]
+mod console_receiver;
+#[cfg(test)]
 mod crashes;
 #[cfg(test)]
 mod designs;

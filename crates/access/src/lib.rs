@@ -39,4 +39,4 @@ pub use gate::{Gate, allow};
 pub use key::KeyText;
 pub use keys::{CreatedKey, KeyError, Keys, NewKey};
 pub use scope::{Scope, Scopes};
-pub use store::KeyRecord;
+pub use store::{KeyRecord, key_names};

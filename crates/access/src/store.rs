@@ -51,6 +51,23 @@ pub(crate) fn list(conn: &mut Conn, tenant_id: i64) -> Result<Vec<KeyRecord>, Db
     conn.rows(sql(text).bind(tenant_id))
 }
 
+/// What a tenant's keys are called, revoked ones too: what they did is told for ever.
+///
+/// # Errors
+/// Those of the database.
+pub fn key_names(conn: &mut Conn, tenant_id: i64) -> Result<HashMap<i64, String>, DbError> {
+    #[derive(QueryableByName)]
+    struct Named {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+        #[diesel(sql_type = Text)]
+        name: String,
+    }
+    let select = sql("SELECT id, name FROM api_keys WHERE tenant_id = ?").bind(tenant_id);
+    let named = conn.rows::<Named>(select)?.into_iter();
+    Ok(named.map(|key| (key.id, key.name)).collect())
+}
+
 /// What a new row holds.
 pub(crate) struct NewRow<'a> {
     pub(crate) tenant_id: i64,

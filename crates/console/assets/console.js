@@ -31,12 +31,20 @@
     button.textContent = "Copied";
   });
 
+  for (const button of document.querySelectorAll("[data-print]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => window.print());
+  }
+
   // Lists say with hx-trigger="live-files from:body" what they want to hear of. Many changes within a moment are one.
   function live(address) {
     const changed = new Set();
     let timer = null;
+    // What somebody writes in is not taken from under their hands.
+    const isWrittenIn = () => document.activeElement?.matches("[hx-trigger*='live-'] :is(input, select, textarea)");
     const tell = () => {
-      timer = null;
+      timer = isWrittenIn() ? window.setTimeout(tell, 1000) : null;
+      if (timer) return;
       const topics = changed.has("all") ? ["files", "deliveries", "endpoints"] : [...changed];
       changed.clear();
       for (const topic of topics) document.body.dispatchEvent(new CustomEvent(`live-${topic}`));

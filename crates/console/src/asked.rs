@@ -5,12 +5,12 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use service::Problem;
 
-/// A query as `T`, and as it was written.
+/// A query as `T`, which by itself accepts any, and as it was written.
 #[derive(Debug, Clone)]
-pub struct Asked<T> {
+pub struct Asked<T = IgnoredAny> {
     pub query: T,
     path: String,
     fields: Vec<(String, String)>,
@@ -32,6 +32,33 @@ impl<T> Asked<T> {
             Ok(query) if !query.is_empty() => format!("{}?{query}", self.path),
             _ => self.path.clone(),
         }
+    }
+
+    /// The same question to a list at another path, from its beginning.
+    pub fn at(&self, path: &str) -> String {
+        let moved = Asked {
+            query: (),
+            path: path.to_owned(),
+            fields: self.fields.clone(),
+        };
+        moved.with("offset", "")
+    }
+
+    /// The same question as another type takes it, with these fields besides.
+    ///
+    /// # Errors
+    /// 422 `invalid_field` for a field that it does not know or cannot read.
+    pub fn as_query<U: DeserializeOwned>(&self, more: &[(&str, &str)]) -> Result<U, Problem> {
+        let fields = self.fields.iter();
+        let fields = fields.map(|(name, value)| (name.as_str(), value.as_str()));
+        let fields: Vec<(&str, &str)> = fields.chain(more.iter().copied()).collect();
+        let query = serde_html_form::to_string(&fields).map_err(Problem::internal)?;
+        serde_html_form::from_str(&query).map_err(unreadable)
+    }
+
+    /// Where the list is to begin; 0 unless the question says.
+    pub fn offset(&self) -> i64 {
+        self.text("offset").parse().unwrap_or(0).max(0)
     }
 
     /// What was asked of `name`; empty when nothing was.
@@ -58,9 +85,11 @@ impl<T: DeserializeOwned> FromRequest for Asked<T> {
     }
 }
 
+fn unreadable(cause: serde_html_form::de::Error) -> Problem {
+    Problem::invalid_field("query", cause.to_string())
+}
+
 fn read<T: DeserializeOwned>(path: &str, query: &str) -> Result<Asked<T>, Problem> {
-    let unreadable =
-        |cause: serde_html_form::de::Error| Problem::invalid_field("query", cause.to_string());
     let mut fields: Vec<(String, String)> = serde_html_form::from_str(query).map_err(unreadable)?;
     for (_, value) in &mut fields {
         *value = value.trim().to_owned();
@@ -103,6 +132,14 @@ mod tests {
             assert_eq!(asked.with(name, value), link);
         }
         assert_eq!((asked.text("q"), asked.text("state")), ("a &b", ""));
+        assert_eq!(asked.offset(), 50);
+        assert_eq!(asked.at("/x.csv"), "/x.csv?q=a+%26b&sort=name");
+        let other: Query = asked.as_query(&[("state", "new")]).unwrap();
+        assert_eq!(
+            (other.state.as_deref(), other.offset),
+            (Some("new"), Some(50))
+        );
+        assert!(asked.as_query::<Query>(&[("colour", "1")]).is_err());
         assert!(asked.is_narrowed());
         assert!(
             !read::<Query>("/x", "sort=name&offset=1&q=")

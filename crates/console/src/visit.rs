@@ -1,19 +1,21 @@
 //! Whose page is being made, and the answers to what a person did. Handlers take a [`Visit`] as an argument; it must
 //! never be made of anything but a checked session.
 
-use access::{Caller, Scope};
+use access::{Caller, Gate, Scope};
 use actix_web::cookie::time;
 use actix_web::dev::Payload;
 use actix_web::http::header::LOCATION;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse};
-use service::{Code, Problem};
+use serde::Deserialize;
+use service::{Code, Form, Problem};
 use std::future::{Ready, ready};
 
 use crate::arrival::Arrival;
 use crate::flash::Flash;
 use crate::frame::{Frame, Notice};
 use crate::session::{Session, cookie};
+use crate::sign_in::own_path;
 use crate::site::Site;
 
 /// The answer to a form.
@@ -164,7 +166,7 @@ impl Visit {
     }
 
     /// Goes on to `path`; from now on earlier troubles are no news.
-    pub fn saw(&self, path: &str, now_ms: i64) -> Answer {
+    fn saw(&self, path: &str, now_ms: i64) -> Answer {
         let name = self.guest.site.cookie(SEEN);
         let kept = time::Duration::seconds(SEEN_SECONDS_KEPT);
         let cookie = cookie(name, now_ms.to_string(), self.guest.arrival);
@@ -186,6 +188,20 @@ impl FromRequest for Visit {
         });
         ready(visit.ok_or_else(|| Problem::internal("a page without a guard asks for its visit")))
     }
+}
+
+/// The button beside troubles that are told above a page.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seen {
+    /// Where it goes on.
+    #[serde(default)]
+    next: String,
+}
+
+/// `POST /console/seen`: what is told now is known.
+pub async fn seen(gate: Data<Gate>, visit: Visit, Form(form): Form<Seen>) -> Answer {
+    visit.saw(own_path(&form.next), gate.now_ms())
 }
 
 pub(crate) fn check_token(guest: &Guest, token: &str) -> Result<(), Problem> {

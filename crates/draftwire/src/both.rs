@@ -172,7 +172,8 @@ async fn welcome(
     ))?;
     line(format!(
         "\nTry next:\n  \
-         http://{0}/console in a browser\n  \
+         http://{0}/console in a browser: intake\n  \
+         http://{1}/console in a browser: projects\n  \
          curl -F files=@part.dxf http://{0}/ingest\n  \
          curl http://{0}/files\n  \
          curl http://{1}/design-files\n\nCtrl-C stops both.",

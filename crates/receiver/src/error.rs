@@ -29,6 +29,9 @@ pub enum StartError {
         /// What the system said.
         cause: std::io::Error,
     },
+    /// The web pages cannot be offered.
+    #[error(transparent)]
+    Console(#[from] console::SiteError),
     /// The keys of callers cannot be had.
     #[error(transparent)]
     Keys(#[from] access::KeyError),

@@ -4,6 +4,7 @@
 mod api;
 mod apply;
 mod chores;
+mod console;
 mod description;
 mod error;
 mod facts;
@@ -21,6 +22,7 @@ mod sources;
 mod store;
 
 pub use apply::{Apply, NewEvent};
+pub use console::pages;
 pub use db::{Clock, Conn, DbError, SystemClock, sql};
 pub use description::openapi;
 pub use error::StartError;

@@ -18,6 +18,11 @@ const STATUSES: [(i16, &str); 7] = [
     (7, "Cancelled"),
 ];
 
+/// The names of all states.
+pub(crate) fn status_names() -> [&'static str; 7] {
+    STATUSES.map(|(_, name)| name)
+}
+
 pub(crate) fn status_name(number: i16) -> &'static str {
     let found = STATUSES.into_iter().find(|(one, _)| *one == number);
     found.map_or("Request", |(_, name)| name)

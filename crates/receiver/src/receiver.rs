@@ -13,6 +13,7 @@ use service::health::{Check, Health};
 use service::{Hosts, Runner, ServerLimits, Shutdown};
 
 use crate::apply::{Apply, Nothing};
+use crate::console::Pages;
 use crate::error::StartError;
 use crate::metrics::Metrics;
 use crate::receive::Receive;
@@ -48,6 +49,7 @@ pub struct Receiver {
     grace: Duration,
     inbox_retention_days: u32,
     reconcile_minutes: u32,
+    pages: Pages,
     /// A key is proof enough; without keys a web page in a browser here could call for anybody.
     hosts: Option<Hosts>,
 }
@@ -82,6 +84,7 @@ impl Receiver {
         let mut conn = database.connect()?;
         let named = configured.sources(&mut conn, limits, clock.now_ms())?;
         let book = SourceBook::new(configured, vault(settings)?, limits);
+        let pages = Pages::new(settings)?;
         let stored = sources::stored(&mut conn, &book)?;
         let sources = Sources::default();
         sources.replace(stored, named.into_iter().map(Arc::new));
@@ -110,6 +113,7 @@ impl Receiver {
             grace: settings.grace,
             inbox_retention_days: settings.receiver.inbox_retention_days,
             reconcile_minutes: settings.receiver.reconcile_minutes,
+            pages,
             hosts: (!auth).then_some(hosts),
         })
     }
@@ -154,6 +158,7 @@ impl Receiver {
         access::routes(routes);
         service::api_page_files(routes);
         routes::routes(routes);
+        self.pages.routes(routes);
     }
 
     /// Answers on `listener` until `shutdown` is triggered; then lets requests finish and stops the writer.
@@ -177,6 +182,8 @@ impl Receiver {
             "reconcile",
             reconcile::regularly(self.state.clone(), minutes, shutdown.clone()),
         );
+        let news = self.pages.clone();
+        runner.spawn("news", news.watch(self.state.clone(), shutdown.clone()));
         let served = self.clone();
         let routes = move |routes: &mut web::ServiceConfig| served.routes(routes);
         let ended = service::serve(listener, routes, self.http.clone(), self.grace, shutdown).await;

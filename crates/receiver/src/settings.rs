@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use client::Client;
+use console::ConsoleSettings;
 use contract::Profile;
 use db::{DatabaseSection, DatabaseSettings, Migrations, WriterSettings};
 use serde::Deserialize;
@@ -25,6 +26,10 @@ pub struct ReceiverSettings {
     pub receiver: ReceiverSection,
     /// `[sources.<name>]`, by name.
     pub sources: BTreeMap<String, SourceSettings>,
+    /// `[console]`.
+    pub console: ConsoleSettings,
+    /// The whole configuration as it is shown, secrets masked.
+    pub printed: String,
     /// Folder of the embedded database.
     pub data_dir: PathBuf,
     /// Time for running requests to end when stopping.
@@ -50,6 +55,8 @@ pub struct ReceiverSection {
     pub reconcile_minutes: u32,
     /// File with the key that seals secrets; empty: `receiver.key` below `data_dir`.
     pub encryption_key_file: PathBuf,
+    /// Pictures of design files kept in memory, bytes.
+    pub picture_bytes_kept_max: usize,
     /// `[receiver.http]`.
     pub http: ServerLimits,
     /// `[receiver.database]`.
@@ -100,6 +107,8 @@ impl ReceiverSettings {
         Ok(Self {
             receiver: settings.section("receiver")?,
             sources: settings.section("sources")?,
+            console: settings.section("console")?,
+            printed: settings.print(),
             data_dir: settings.section("data_dir")?,
             grace: Duration::from_secs(settings.section("shutdown.grace_seconds")?),
         })

@@ -95,7 +95,7 @@ const DOORS: &[Door] = {
     use Scope::{Admin, Manage, Publish, Read, Upload};
     &[
         shows("/console", || get().to(overview::show)),
-        does("/console/seen", Read, || post().to(trouble::seen)),
+        does("/console/seen", Read, || post().to(console::seen)),
         shows("/console/live", || get().to(live::listen)),
         shows("/console/upload", || get().to(upload::show)),
         takes("/console/upload", Upload, || post().to(upload::take)),
@@ -141,8 +141,8 @@ const DOORS: &[Door] = {
         does("/console/replays/{id}/cancel", Manage, || post().to(replays::cancel)),
 
         shows("/console/settings", || get().to(settings::show)),
-        does("/console/settings/keys", Admin, || post().to(settings::create)),
-        does("/console/settings/keys/{id}/revoke", Admin, || post().to(settings::revoke)),
+        does("/console/settings/keys", Admin, || post().to(console::create_key)),
+        does("/console/settings/keys/{id}/revoke", Admin, || post().to(console::revoke_key)),
     ]
 };
 

@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use access::of_read;
-use actix_web::HttpResponse;
 use actix_web::web::Data;
 use console::{Frame, Notice, Visit};
 use db::{Conn, DbError};
 use delivery::{EndpointTrouble, SubscriptionState};
-use serde::Deserialize;
-use service::{Form, Problem};
+use service::Problem;
 
 use crate::service_state::ServiceState;
 use crate::store;
@@ -68,16 +66,4 @@ pub(super) async fn framed(
         href: href.to_owned(),
     });
     Ok(visit.frame_with(title, at, notices.collect()))
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Seen {
-    #[serde(default)]
-    next: String,
-}
-
-/// `POST /console/seen`: what is told now is known.
-pub(super) async fn seen(state: State, visit: Visit, Form(form): Form<Seen>) -> HttpResponse {
-    visit.saw(console::own_path(&form.next), state.clock.now_ms())
 }

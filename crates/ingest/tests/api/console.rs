@@ -1,8 +1,6 @@
 //! The pages: who may see and do what, how forms are protected, that every link leads somewhere, and that what strangers
 //! wrote stays text.
 
-use std::collections::BTreeSet;
-
 use reqwest::Method;
 use testkit::TempDb;
 
@@ -213,7 +211,7 @@ async fn a_reading_key_sees_no_buttons_and_does_nothing() {
         .await;
     page.assert_says("to check a-MS-3mm-x1.dxf dxf");
     let watching = Browser::with_key(&ingest, &reader).await;
-    for path in every_page(&watching).await {
+    for path in watching.every_page().await {
         let page = watching.open(&path).await;
         let foreign =
             "form[method=post]:not([action='/console/sign-out']):not([action='/console/seen'])";
@@ -262,7 +260,8 @@ async fn one_tenants_session_finds_nothing_of_another() {
         .fields
         .remove(0)
         .1;
-    for path in every_page(&a)
+    for path in a
+        .every_page()
         .await
         .into_iter()
         .filter(|path| path.contains("/files/"))
@@ -288,37 +287,6 @@ async fn one_tenants_session_finds_nothing_of_another() {
     ingest.stop().await;
 }
 
-/// Every page that can be reached from the first one.
-pub(crate) async fn every_page(browser: &Browser<'_>) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let mut next = vec!["/console".to_owned()];
-    while let Some(path) = next.pop() {
-        if !path.starts_with("/console") || !found.insert(path.clone()) {
-            continue;
-        }
-        assert!(found.len() < 400, "pages without end: {path}");
-        let answer = browser.ask(browser.request(Method::GET, &path)).await;
-        assert_eq!(answer.status(), 200, "{path}");
-        let kind = answer.headers()["content-type"]
-            .to_str()
-            .unwrap()
-            .to_owned();
-        if !kind.starts_with("text/html") {
-            found.remove(&path);
-            continue;
-        }
-        next.extend(
-            browser
-                .open(&path)
-                .await
-                .links()
-                .into_iter()
-                .filter(|link| !found.contains(link)),
-        );
-    }
-    found
-}
-
 #[tokio::test]
 async fn every_link_leads_somewhere_and_what_strangers_wrote_stays_text() {
     let temp = TempDb::sqlite();
@@ -342,7 +310,7 @@ async fn every_link_leads_somewhere_and_what_strangers_wrote_stays_text() {
     let page = browser.upload(&form, &files).await;
     assert_eq!(page.status, 200);
     page.assert_says("<img src=x onerror=alert(1)>");
-    let pages = every_page(&browser).await;
+    let pages = browser.every_page().await;
     assert!(pages.len() > 10, "{pages:?}");
     for path in &pages {
         let page = browser.open(path).await;

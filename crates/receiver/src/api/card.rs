@@ -19,6 +19,7 @@ const ENDPOINTS: &[&str] = &[
     "GET /unmatched",
     "GET /activity",
     "GET /inbox",
+    "GET /console",
     "GET /health",
     "GET /ready",
 ];

@@ -41,6 +41,11 @@ pub(super) fn set_text(
 pub(crate) struct IfMatch(Option<Vec<String>>);
 
 impl IfMatch {
+    /// This revision alone, as its answer named it in `ETag`.
+    pub(crate) fn only(tag: &str) -> Self {
+        Self(Some(vec![tag.to_owned()]))
+    }
+
     /// # Errors
     /// [`Refused::Changed`] when the caller has seen none of this revision.
     pub(super) fn check(&self, revision: i64) -> Result<(), Refused> {

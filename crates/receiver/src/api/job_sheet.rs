@@ -154,7 +154,7 @@ async fn pictures(
         ours.then_some((file, source))
     });
     let asked = wanted.map(|(file, source)| async move {
-        let picture = picture(file, &source).await;
+        let picture = picture(file, &source, PICTURE_PX).await;
         picture.map(|png| (file.id, png))
     });
     let asked: Vec<_> = asked.collect();
@@ -171,12 +171,17 @@ async fn pictures(
     pictures
 }
 
-/// `None` when the sender cannot be asked, or has another file under this number.
-async fn picture(file: &DesignFile, source: &Arc<Source>) -> Option<Vec<u8>> {
+/// A PNG, its longer side at most so many pixels. `None` when the sender cannot be asked, or has another file under this
+/// number.
+pub(crate) async fn picture(
+    file: &DesignFile,
+    source: &Arc<Source>,
+    size_px: u32,
+) -> Option<Vec<u8>> {
     let client = &source.sender.as_ref()?.client;
     let record = client.record(file.ingest_id).await.ok()?;
     if record.sha256.is_none() || record.sha256 != file.facts.sha256 {
         return None;
     }
-    client.preview_png(file.ingest_id, PICTURE_PX).await.ok()
+    client.preview_png(file.ingest_id, size_px).await.ok()
 }

@@ -5,12 +5,12 @@ pub(crate) mod activity;
 pub(crate) mod card;
 pub(crate) mod clients;
 pub(crate) mod design_files;
-mod fields;
+pub(crate) mod fields;
 pub(crate) mod inbox;
 pub(crate) mod job_sheet;
 pub(crate) mod metrics;
 mod naming;
-mod page;
+pub(crate) mod page;
 pub(crate) mod parts;
 pub(crate) mod projects;
 pub(crate) mod reconcile;
@@ -56,7 +56,7 @@ impl From<Refused> for Problem {
 }
 
 /// A short read.
-async fn read<T, F>(state: &State, read: F) -> Result<T, Problem>
+pub(crate) async fn read<T, F>(state: &State, read: F) -> Result<T, Problem>
 where
     T: Send + 'static,
     F: FnOnce(&mut Conn) -> Result<T, DbError> + Send + 'static,

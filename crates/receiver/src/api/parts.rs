@@ -50,7 +50,7 @@ struct TableLine {
 }
 
 /// The project's files that are not deleted, and its parts.
-pub(super) async fn of_project(
+pub(crate) async fn of_project(
     state: &State,
     tenant_id: i64,
     project_code: &str,

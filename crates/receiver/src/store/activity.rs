@@ -263,10 +263,10 @@ const LIST: List<'static> = List {
 pub(crate) fn list(
     conn: &mut Conn,
     tenant: i64,
-    query: ActivityQuery,
+    mut query: ActivityQuery,
     slice: Slice,
 ) -> Result<Page<Activity>, DbError> {
-    Filter::tenant("a.tenant_id", tenant)
+    whose(tenant, query.design_file_id.take())
         .and_with("a.project_code = ?", query.project_code)
         .and_with("a.client_code = ?", query.client_code)
         .and_with("a.design_file_id = ?", query.design_file_id)
@@ -274,4 +274,17 @@ pub(crate) fn list(
         .and_with("a.timestamp_ms >= ?", query.since_ms)
         .and_with("a.timestamp_ms < ?", query.until_ms)
         .page(conn, &LIST, slice)
+}
+
+/// The tenant's activity, or that of one of its files: what events and what people did to it stand in two indexes, and the
+/// plus keeps SQLite from the index of everything.
+fn whose(tenant: i64, design_file_id: Option<i64>) -> Filter {
+    let Some(id) = design_file_id else {
+        return Filter::tenant("a.tenant_id", tenant);
+    };
+    Filter::tenant("+a.tenant_id", tenant).and_all(
+        "(a.kind < 10 AND a.design_file_id = ? \
+         OR a.kind > 10 AND a.tenant_id = ? AND a.project_id IS NULL AND a.design_file_id = ?)",
+        [id.into(), tenant.into(), id.into()],
+    )
 }

@@ -358,12 +358,21 @@ static COLUMNS_READ: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-fn columns() -> List<'static> {
+/// `with_projects`: whether a filter asks for the project; then counting costs more.
+fn columns(with_projects: bool) -> List<'static> {
+    const PROJECTS: &str = "FROM design_files f \
+        LEFT JOIN projects p ON p.tenant_id = f.tenant_id AND p.code = f.filed_under";
+    const SOURCES: &str = "JOIN sources s ON s.id = f.source_id";
+    const BOTH: &str = "JOIN sources s ON s.id = f.source_id \
+        LEFT JOIN projects p ON p.tenant_id = f.tenant_id AND p.code = f.filed_under";
+    let (from, joins) = match with_projects {
+        true => (PROJECTS, SOURCES),
+        false => ("FROM design_files f", BOTH),
+    };
     List {
         columns: &COLUMNS_READ,
-        from: "FROM design_files f JOIN sources s ON s.id = f.source_id \
-            LEFT JOIN projects p ON p.tenant_id = f.tenant_id AND p.code = f.filed_under",
-        joins: "",
+        from,
+        joins,
         order: ORDER,
     }
 }
@@ -382,7 +391,10 @@ pub(crate) fn list(
         .and_with("lower(f.material) = lower(?)", query.material)
         .and_with("abs(f.thickness_mm - ?) < 0.0005", query.thickness_mm)
         .and_with("f.file_type = ?", query.file_type)
-        .and_with("s.name = ?", query.source)
+        .and_with(
+            "f.source_id = (SELECT id FROM sources WHERE name = ?)",
+            query.source,
+        )
         .and_with("f.status = ?", query.status)
         .and_contains(&names, query.words.as_deref());
     filter = match query.deleted {
@@ -393,13 +405,13 @@ pub(crate) fn list(
     if query.unmatched {
         filter = filter.and("p.id IS NULL");
     }
-    filter.page(conn, &columns(), slice)
+    filter.page(conn, &columns(query.unmatched), slice)
 }
 
 pub(crate) fn find(conn: &mut Conn, tenant: i64, id: i64) -> Result<Option<DesignFile>, DbError> {
     Filter::tenant("f.tenant_id", tenant)
         .and_with("f.id = ?", Some(id))
-        .first(conn, &columns())
+        .first(conn, &columns(false))
 }
 
 /// Files of the same project, kind and base name, `file` included.
@@ -421,7 +433,7 @@ pub(crate) fn versions(
             "coalesce(f.file_type, '') = ?",
             Some(facts.file_type.clone().unwrap_or_default()),
         );
-    let page = filter.page(conn, &columns(), Slice::first(versions_max))?;
+    let page = filter.page(conn, &columns(false), Slice::first(versions_max))?;
     Ok(page.items)
 }
 

@@ -208,8 +208,9 @@ impl InboxState {
             Self::Unmatched => {
                 "i.state = 1 AND a.stale = 0 AND a.project_code IS NOT NULL AND p.id IS NULL"
             }
-            Self::Unknown => "i.state = 2",
-            Self::Failed => "i.state = 3",
+            // SQLite finds the index of what was not applied only when it is told so.
+            Self::Unknown => "i.state <> 1 AND i.state = 2",
+            Self::Failed => "i.state <> 1 AND i.state = 3",
         }
     }
 }
@@ -231,16 +232,23 @@ pub(crate) const ORDER: Order = Order {
     descending: true,
 };
 
-const LIST: List<'static> = List {
-    columns: "i.id, s.name AS source, i.event_key, i.profile, i.verified, i.event_type, i.timestamp_ms, i.state, \
-        a.stale, CASE WHEN p.id IS NULL THEN a.project_code END AS unmatched, a.design_file_id, \
-        i.error_code, i.error, i.received_at_ms, i.last_seen_at_ms, i.duplicates",
-    from: "FROM inbox i JOIN sources s ON s.id = i.source_id \
-        LEFT JOIN activity_log a ON a.inbox_id = i.id \
-        LEFT JOIN projects p ON p.tenant_id = a.tenant_id AND p.code = a.project_code",
-    joins: "",
-    order: ORDER,
-};
+/// What becomes of an event is found beside its activity and project.
+const BECAME: &str = "LEFT JOIN activity_log a ON a.inbox_id = i.id \
+    LEFT JOIN projects p ON p.tenant_id = a.tenant_id AND p.code = a.project_code";
+
+/// `from` and `joins`: the former holds [`BECAME`] where a filter asks for it, and then counting costs more.
+fn of_inbox<'t>(from: &'t str, joins: &'t str) -> List<'t> {
+    List {
+        columns: "i.id, s.name AS source, i.event_key, i.profile, i.verified, i.event_type, i.timestamp_ms, i.state, \
+            a.stale, CASE WHEN p.id IS NULL THEN a.project_code END AS unmatched, a.design_file_id, \
+            i.error_code, i.error, i.received_at_ms, i.last_seen_at_ms, i.duplicates",
+        from,
+        joins,
+        order: ORDER,
+    }
+}
+
+const SOURCES: &str = "JOIN sources s ON s.id = i.source_id";
 
 pub(crate) fn list(
     conn: &mut Conn,
@@ -249,7 +257,10 @@ pub(crate) fn list(
     slice: Slice,
 ) -> Result<Page<InboxEvent>, DbError> {
     let mut filter = Filter::tenant("i.tenant_id", tenant)
-        .and_with("s.name = ?", query.source)
+        .and_with(
+            "i.source_id = (SELECT id FROM sources WHERE name = ?)",
+            query.source,
+        )
         .and_with("i.event_type = ?", query.event_type)
         .and_with("i.event_key = ?", query.event_key)
         .and_with("i.received_at_ms >= ?", query.since_ms)
@@ -257,13 +268,23 @@ pub(crate) fn list(
     if let Some(state) = query.state {
         filter = filter.and(state.condition());
     }
-    filter.page(conn, &LIST, slice)
+    match query.state {
+        None | Some(InboxState::Unknown | InboxState::Failed) => {
+            let joins = format!("{SOURCES} {BECAME}");
+            filter.page(conn, &of_inbox("FROM inbox i", &joins), slice)
+        }
+        Some(InboxState::Applied | InboxState::Stale | InboxState::Unmatched) => {
+            let from = format!("FROM inbox i {BECAME}");
+            filter.page(conn, &of_inbox(&from, SOURCES), slice)
+        }
+    }
 }
 
 /// An event with all that was kept of its request.
 pub(crate) fn find(conn: &mut Conn, tenant: i64, id: i64) -> Result<Option<Whole>, DbError> {
     let filter = Filter::tenant("i.tenant_id", tenant).and_with("i.id = ?", Some(id));
-    let Some(event) = filter.first(conn, &LIST)? else {
+    let joins = format!("{SOURCES} {BECAME}");
+    let Some(event) = filter.first(conn, &of_inbox("FROM inbox i", &joins))? else {
         return Ok(None);
     };
     let request = sql("SELECT headers, body FROM inbox WHERE id = ?").bind(id);

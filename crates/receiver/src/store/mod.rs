@@ -6,6 +6,7 @@ mod cursor;
 pub(crate) mod design_files;
 mod filter;
 pub(crate) mod inbox;
+pub(crate) mod overview;
 pub(crate) mod projects;
 pub(crate) mod reconciliations;
 pub(crate) mod records;

@@ -8,13 +8,13 @@ use testkit::TempDb;
 
 use crate::harness::{Answer, PROJECT, SECRET, TestReceiver, answer, event, snapshot};
 
-const AUTH: &[&str] = &[
+pub(crate) const AUTH: &[&str] = &[
     "receiver.auth=true",
     "sources.b-shop.tenant=b",
     "sources.b-shop.secrets=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 ];
 
-async fn key(shop: &TestReceiver, tenant: &str, scope: Scope) -> String {
+pub(crate) async fn key(shop: &TestReceiver, tenant: &str, scope: Scope) -> String {
     let tenant = shop.keys.tenant(tenant).await.unwrap();
     let new = NewKey {
         name: "test".to_owned(),
@@ -25,9 +25,9 @@ async fn key(shop: &TestReceiver, tenant: &str, scope: Scope) -> String {
     made.text.expose().to_owned()
 }
 
-struct Caller<'s> {
-    shop: &'s TestReceiver,
-    key: String,
+pub(crate) struct Caller<'s> {
+    pub(crate) shop: &'s TestReceiver,
+    pub(crate) key: String,
 }
 
 impl Caller<'_> {
@@ -39,7 +39,7 @@ impl Caller<'_> {
         }
     }
 
-    async fn ok(&self, method: Method, path: &str, body: Option<Json>) -> Json {
+    pub(crate) async fn ok(&self, method: Method, path: &str, body: Option<Json>) -> Json {
         let (status, answer) = self.ask(method, path, body).await;
         assert!((200..300).contains(&status), "{path}: {status} {answer}");
         answer
@@ -139,7 +139,7 @@ fn body(schema: &str) -> Json {
 }
 
 /// Ids and codes of what tenant B has.
-struct Things {
+pub(crate) struct Things {
     file: String,
     inbox: String,
     key: String,
@@ -148,7 +148,7 @@ struct Things {
 
 impl Things {
     /// One of everything.
-    async fn make(b: &Caller<'_>) -> Self {
+    pub(crate) async fn make(b: &Caller<'_>) -> Self {
         let (get, post) = (Method::GET, Method::POST);
         let client = json!({"code": "CL0001", "name": "Theirs"});
         b.ok(post.clone(), "/clients", Some(client)).await;
@@ -174,20 +174,21 @@ impl Things {
     }
 
     /// A path of the description with B's ids in it.
-    fn path(&self, path: &str) -> String {
+    pub(crate) fn path(&self, path: &str) -> String {
         let id = match path {
-            path if path.starts_with("/design-files") => &self.file,
-            path if path.starts_with("/inbox") => &self.inbox,
-            path if path.starts_with("/api/v1/keys") => &self.key,
+            path if path.contains("/design-files") => &self.file,
+            path if path.contains("/inbox") => &self.inbox,
+            path if path.contains("/api/v1/keys") || path.contains("/settings") => &self.key,
             _ => &self.source_key,
         };
-        let code = match path.starts_with("/clients") {
+        let code = match path.contains("/clients") {
             true => "CL0001",
             false => PROJECT,
         };
         path.replace("{id}", id)
             .replace("{code}", code)
             .replace("{name}", "b-api")
+            .replace("{source}", "b-shop")
     }
 }
 

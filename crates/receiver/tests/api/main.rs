@@ -8,6 +8,9 @@
 
 mod changes;
 mod concurrency;
+mod console;
+mod console_doors;
+mod console_pictures;
 mod handler;
 mod harness;
 mod keys;

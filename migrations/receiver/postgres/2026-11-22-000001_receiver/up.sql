@@ -74,6 +74,7 @@ CREATE TABLE projects (
 );
 CREATE INDEX projects_by_client ON projects (tenant_id, client_code, number);
 CREATE INDEX projects_by_number ON projects (tenant_id, number);
+CREATE INDEX projects_by_tenant ON projects (tenant_id, id);
 
 -- Every verified event, once. Ids are never used again: the activity keeps them.
 CREATE TABLE inbox (
