@@ -3,6 +3,8 @@
 //! `cfg(test)` says nothing new to the compiler; it lets clippy allow `unwrap` in the helpers too.
 
 #[cfg(test)]
+mod arrays;
+#[cfg(test)]
 mod clock_leaps;
 #[cfg(test)]
 mod commands;
