@@ -59,7 +59,7 @@ pub use guard::{action, page, upload};
 pub use keys::{KeyForm, KeyLine, create_key, key_lines, revoke_key};
 pub use live::{Live, News};
 pub use look::{Markup, icon};
-pub use pager::{PAGE_ITEMS, Pager};
+pub use pager::{COUNT_MAX, PAGE_ITEMS, PAGE_ITEMS_U32, Pager};
 pub use pages::routes;
 pub use said::said;
 pub use settings::ConsoleSettings;

@@ -4,7 +4,11 @@ use crate::asked::Asked;
 use crate::write::Count;
 
 /// Items on one page.
-pub const PAGE_ITEMS: i64 = 50;
+pub const PAGE_ITEMS: i64 = PAGE_ITEMS_U32 as i64;
+/// The same for those who count so.
+pub const PAGE_ITEMS_U32: u32 = 50;
+/// How far items of long lists are counted.
+pub const COUNT_MAX: i64 = 10_000;
 /// Offsets beyond this are not asked for: filters find what lies there.
 const OFFSET_MAX: i64 = 100_000;
 
@@ -13,6 +17,8 @@ const OFFSET_MAX: i64 = 100_000;
 pub struct Pager {
     pub first: Count,
     pub last: Count,
+    /// Beyond it there are more.
+    pub is_more: bool,
     pub total: Count,
     pub before: Option<String>,
     pub after: Option<String>,
@@ -29,9 +35,24 @@ impl Pager {
         Self {
             first: Count((offset + 1).min(total)),
             last: Count(last),
+            is_more: false,
             total: Count(total),
             before: (offset > 0).then(|| link((offset - PAGE_ITEMS).max(0))),
             after: (last < total && last < OFFSET_MAX).then(|| link(last)),
+        }
+    }
+
+    /// The same where only [`COUNT_MAX`] are counted and `shown` are on this page.
+    pub fn of_many<T>(asked: &Asked<T>, offset: i64, shown: usize, total: i64) -> Self {
+        let is_more = total > COUNT_MAX;
+        let shown = i64::try_from(shown).unwrap_or(PAGE_ITEMS);
+        // A full page may have another one behind it.
+        let here = offset.saturating_add(shown + i64::from(shown == PAGE_ITEMS));
+        let known = if is_more { total.max(here) } else { total };
+        Self {
+            is_more,
+            total: Count(if is_more { COUNT_MAX } else { total }),
+            ..Self::of(asked, offset, known)
         }
     }
 }

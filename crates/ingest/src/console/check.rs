@@ -6,14 +6,13 @@ use access::of_read;
 use actix_web::web::Data;
 use askama::Template;
 use askama_web::WebTemplate;
-use console::{Asked, Frame, Visit};
+use console::{Asked, COUNT_MAX, Frame, PAGE_ITEMS, Pager, Visit};
 use db::Conn;
 use serde::Deserialize;
 use service::Problem;
 
 use super::fact_line::{FactLine, fact_lines};
 use super::file_line::FileLine;
-use super::pager::{COUNT_MAX, PAGE_ITEMS, Pager};
 use super::trouble::framed;
 use crate::service_state::ServiceState;
 use crate::store::{self, FileRow, Filter, Page, State};

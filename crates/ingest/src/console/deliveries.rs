@@ -6,7 +6,7 @@ use access::of_read;
 use actix_web::web::{Data, Path};
 use askama::Template;
 use askama_web::WebTemplate;
-use console::{Answer, Asked, Duration, Frame, Time, Visit};
+use console::{Answer, Asked, Duration, Frame, Pager, Time, Visit, said};
 use contract::{DeliveryId, EventId};
 use db::Conn;
 use delivery::{Attempt, Delivery, DeliveryFilter, DeliveryState};
@@ -16,8 +16,7 @@ use service::{Form, Json, Problem};
 
 use super::delivery_line::DeliveryLine;
 use super::endpoints::{Endpoint, Endpoints};
-use super::pager::{Pager, page_at};
-use super::said::said;
+use super::pager::page_at;
 use super::trouble::framed;
 use crate::api::webhooks::deliveries;
 use crate::api::webhooks::shared::{find_subscription, plain, time};

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use actix_web::web::Data;
-use console::Visit;
+use console::{Visit, said};
 use serde::Deserialize;
 use service::Problem;
 
-use super::said::said;
 use crate::api::webhooks::catalogue;
 use crate::service_state::ServiceState;
 

@@ -6,14 +6,13 @@ use access::of_read;
 use actix_web::web::Data;
 use askama::Template;
 use askama_web::WebTemplate;
-use console::{Asked, Frame, Visit};
+use console::{Asked, COUNT_MAX, Frame, PAGE_ITEMS, Pager, Visit};
 use db::{Conn, DbError};
 use extract::Kind;
 use serde::Deserialize;
 use service::Problem;
 
 use super::file_line::FileLine;
-use super::pager::{COUNT_MAX, PAGE_ITEMS, Pager};
 use super::trouble::framed;
 use crate::api::files::{kind, state as state_of};
 use crate::service_state::ServiceState;

@@ -17,7 +17,6 @@ mod overview;
 mod pager;
 mod refusal;
 mod replays;
-mod said;
 mod settings;
 mod subscription_actions;
 mod subscription_form;

@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use askama::Template;
 use askama_web::WebTemplate;
-use console::{Answer, Asked, Frame, Time, Visit};
+use console::{Answer, Asked, Frame, PAGE_ITEMS, Pager, Time, Visit, said};
 use contract::parse_ms;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,9 +15,7 @@ use service::{Form, Json, Problem, Query};
 
 use super::endpoints::Endpoints;
 use super::event_types::{TypeLine, event_types};
-use super::pager::{PAGE_ITEMS, Pager};
 use super::refusal::Refusal;
-use super::said::said;
 use super::trouble::framed;
 use crate::api::webhooks::replays;
 use crate::service_state::ServiceState;

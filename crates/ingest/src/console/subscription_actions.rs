@@ -9,7 +9,7 @@ use actix_web::web::{Data, Path};
 use actix_web::{Either, HttpRequest};
 use askama::Template;
 use askama_web::WebTemplate;
-use console::{Answer, Frame, Visit};
+use console::{Answer, Frame, Visit, said};
 use contract::Profile;
 use serde::Deserialize;
 use serde_json::json;
@@ -17,7 +17,6 @@ use service::{Code, Form, Json, Problem};
 
 use super::event_types::{TypeLine, event_types};
 use super::refusal::Refusal;
-use super::said::said;
 use super::subscription_form::{SubscriptionForm, presets};
 use super::subscriptions::AT;
 use super::trouble::framed;

@@ -6,7 +6,7 @@ use access::of_read;
 use actix_web::web::{Data, Path};
 use askama::Template;
 use askama_web::WebTemplate;
-use console::{Asked, Frame, Markup, Spark, Time, Visit, percent, sparkline};
+use console::{Asked, Frame, Markup, Pager, Spark, Time, Visit, percent, sparkline};
 use db::{Conn, DbError};
 use delivery::{
     DeliveryFilter, DeliverySettings, DeliveryStats, EndpointTotals, EndpointTrouble, HourTally,
@@ -17,7 +17,7 @@ use service::Problem;
 
 use super::delivery_line::DeliveryLine;
 use super::endpoints::{Endpoint, Endpoints};
-use super::pager::{Pager, page_at};
+use super::pager::page_at;
 use super::subscription_form::in_words;
 use super::trouble::framed;
 use crate::api::webhooks::shared::find_subscription;

@@ -7,8 +7,10 @@ use askama::Template;
 use askama_web::WebTemplate;
 use console::{Answer, Asked, Count, Frame, Pager, Time, Visit, said};
 use serde::Deserialize;
+use serde_json::json;
 use service::{Form, Problem};
 
+use super::deeds::{Deed, latest};
 use super::forms::{Refusal, body, tag_of, texts};
 use super::project::Tagged;
 use super::records::{Listed, page_query, time};
@@ -19,6 +21,7 @@ use crate::api::page::Wanted;
 use crate::receiver::State;
 
 pub(super) const AT: &str = "/console/clients";
+const DEEDS_SHOWN: i64 = 25;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Client {
@@ -98,6 +101,7 @@ impl ClientForm {
 pub(super) struct ClientPage {
     frame: Frame,
     client: Option<Client>,
+    deeds: Vec<Deed>,
     form: ClientForm,
     refusal: Option<Refusal>,
 }
@@ -116,6 +120,7 @@ async fn new_page(
     Ok(ClientPage {
         frame: framed(state, visit, "New client", AT).await?,
         client: None,
+        deeds: Vec::new(),
         form,
         refusal,
     })
@@ -176,9 +181,11 @@ async fn page(
         ..ClientForm::default()
     });
     let title = format!("{} {}", client.code, client.name);
+    let of_client = json!({ "client_code": client.code });
     Ok(ClientPage {
         frame: framed(state, visit, title, AT).await?,
         client: Some(client),
+        deeds: latest(state, visit, of_client, DEEDS_SHOWN).await?.items,
         form: ClientForm { tag, ..form },
         refusal,
     })

@@ -26,6 +26,7 @@ pub(super) struct Deed {
     pub(super) design_file_id: Option<i64>,
     pub(super) filename: Option<String>,
     pub(super) project_code: Option<String>,
+    client_code: Option<String>,
     #[serde(deserialize_with = "time")]
     pub(super) timestamp: Time,
     changes: Vec<Change>,
@@ -47,7 +48,7 @@ pub(super) struct Changed {
 }
 
 /// Actions, their words and colours.
-const WORDS: [(&str, &str, &str); 10] = [
+const WORDS: [(&str, &str, &str); 13] = [
     ("FILE INGESTED", "File taken in", ""),
     ("FILE PROCESSED", "File read", "good"),
     ("FILE FAILED", "File failed", "bad"),
@@ -56,6 +57,9 @@ const WORDS: [(&str, &str, &str); 10] = [
     ("PROJECT CREATED", "Project created", "good"),
     ("PROJECT CHANGED", "Project changed", ""),
     ("PROJECT DELETED", "Project deleted", ""),
+    ("CLIENT CREATED", "Client added", "good"),
+    ("CLIENT CHANGED", "Client changed", ""),
+    ("CLIENT DELETED", "Client deleted", ""),
     ("FILE LINKED", "File put under the project", ""),
     ("FILE UNLINKED", "File taken out again", ""),
 ];
@@ -77,6 +81,12 @@ impl Deed {
         }
     }
 
+    /// The client, where it was done to one.
+    pub(super) fn client(&self) -> Option<&str> {
+        let is_of_client = self.action.starts_with("CLIENT ");
+        self.client_code.as_deref().filter(|_| is_of_client)
+    }
+
     pub(super) fn look(&self) -> &'static str {
         let known = WORDS.iter().find(|(action, ..)| *action == self.action);
         known.map_or("", |(.., look)| look)
@@ -94,6 +104,7 @@ impl Deed {
         // What is beside it, or follows from what happened, is not told twice.
         let is_of_file = self.action.starts_with("FILE ");
         let told = |change: &&Change| match change.field.as_str() {
+            "stored_filename" | "client_code" if self.client().is_some() => false,
             "stored_filename" => false,
             "status" if is_of_file => false,
             "original_filename" | "project_code" | "status" => !change.before.is_null(),
@@ -175,9 +186,10 @@ mod tests {
     use crate::store::activity::ActivityKind;
 
     #[test]
-    fn words_are_of_actions_that_there_are() {
+    fn every_action_has_its_words() {
         for (action, ..) in WORDS {
             assert!(ActivityKind::parse(action).is_some(), "{action}");
         }
+        assert_eq!(ActivityKind::names().split(", ").count(), WORDS.len());
     }
 }

@@ -22,16 +22,9 @@ impl Refusal {
         if !problem.code().status().is_client_error() || problem.code() == Code::NotFound {
             return Err(problem);
         }
-        let detail = problem.detail();
-        let named = detail.split_once(": ");
-        let named = named.filter(|_| problem.code() == Code::InvalidField);
-        let is_name = |name: &str| {
-            name.bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
-        };
-        let (field, text) = match named {
-            Some((field, text)) if is_name(field) => (field, text),
-            _ => ("", detail),
+        let (field, text) = match problem.errors() {
+            [error, ..] => (error.field.as_str(), error.message.as_str()),
+            [] => ("", problem.detail()),
         };
         Ok(Self {
             field: field.to_owned(),

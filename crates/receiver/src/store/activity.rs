@@ -263,13 +263,12 @@ const LIST: List<'static> = List {
 pub(crate) fn list(
     conn: &mut Conn,
     tenant: i64,
-    mut query: ActivityQuery,
+    query: ActivityQuery,
     slice: Slice,
 ) -> Result<Page<Activity>, DbError> {
-    whose(tenant, query.design_file_id.take())
+    whose(tenant, query.design_file_id)
         .and_with("a.project_code = ?", query.project_code)
         .and_with("a.client_code = ?", query.client_code)
-        .and_with("a.design_file_id = ?", query.design_file_id)
         .and_with("a.kind = ?", query.kind.map(ActivityKind::number))
         .and_with("a.timestamp_ms >= ?", query.since_ms)
         .and_with("a.timestamp_ms < ?", query.until_ms)
