@@ -129,7 +129,7 @@ async fn a_project_is_changed_by_one_at_a_time_and_deleted() {
         .send(&page.form("/console/clients/CL0001/delete"), &[])
         .await;
     assert_eq!(page.status, 409);
-    page.assert_says("client CL0001 has");
+    page.assert_says("client CL0001 has a project");
     let page = browser.open(&at).await;
     let page = browser.send(&page.form(&format!("{at}/delete")), &[]).await;
     page.assert_says("is deleted");
