@@ -20,7 +20,8 @@ const LEASE: &str = "[ingest.delivery]\nlease_seconds = 3\n";
 const HOUR_S: i64 = 3600;
 const DAY_S: i64 = 24 * HOUR_S;
 
-/// Answers 500 to the first attempt of events whose type ends in `.late`, and slowly to those in `.slow`.
+/// Answers 500 to the first attempt of events whose type ends in `.late`, to the first two of those in `.later`, and
+/// slowly to those in `.slow`.
 fn script(endpoint: &ScriptedEndpoint) {
     let mut tried: BTreeMap<String, usize> = BTreeMap::new();
     endpoint.respond_with(move |request| {
@@ -29,6 +30,7 @@ fn script(endpoint: &ScriptedEndpoint) {
         *times += 1;
         match request.header("x-webhook-event-type") {
             Some(name) if name.ends_with(".late") && *times == 1 => ScriptedReply::status(500),
+            Some(name) if name.ends_with(".later") && *times <= 2 => ScriptedReply::status(500),
             Some(name) if name.ends_with(".slow") => {
                 ScriptedReply::status(200).after(Duration::from_secs(4))
             }
@@ -114,9 +116,14 @@ async fn leaps(ingest: &Process, set: impl Fn(i64)) {
 
     // Beyond the age at which deliveries are given up, with one that waits.
     let waiting = publish(ingest, "order.late").await;
+    let failing = publish(ingest, "order.later").await;
     came(&endpoint, &waiting, 1).await;
+    came(&endpoint, &failing, 1).await;
     set(30 * DAY_S);
     came(&endpoint, &waiting, 2).await;
+    came(&endpoint, &failing, 2).await;
+    set(30 * DAY_S + 2 * HOUR_S);
+    came(&endpoint, &failing, 3).await;
     let after_days = publish(ingest, "order.made").await;
     came(&endpoint, &after_days, 1).await;
     all_delivered(ingest).await;
@@ -130,6 +137,7 @@ async fn leaps(ingest: &Process, set: impl Fn(i64)) {
         (&slow, 1),
         (&after_hours, 1),
         (&waiting, 2),
+        (&failing, 3),
         (&after_days, 1),
         (&set_right, 1),
     ] {

@@ -11,7 +11,7 @@ use crate::fan_out::BEHIND_MS;
 /// Differences up to here are those of heartbeats, not of clocks.
 const STEP_MS_MIN: i64 = 2_000;
 /// A clock that leaps further ahead may be wrong: nothing is given up or removed for as long.
-const LEAP_MS: i64 = 3_600_000;
+pub(crate) const LEAP_MS: i64 = 3_600_000;
 const LAST_KEY: &str = "clock_ms";
 
 #[derive(QueryableByName)]
@@ -60,11 +60,11 @@ pub(crate) fn note(conn: &mut Conn, now_ms: i64) -> Result<bool, DbError> {
     Ok(true)
 }
 
-/// The clock went ahead by so much while this process ran: when that is a leap, what removes old things waits, so
-/// that there is time to set it right.
-pub(crate) fn leapt(conn: &mut Conn, step_ms: i64, now_ms: i64) -> Result<(), DbError> {
+/// The clock went ahead by so much while this process ran: when that is a leap, what removes old things and gives up
+/// old deliveries waits, so that there is time to set it right, and no endpoint has failed through it. True when it is.
+pub(crate) fn leapt(conn: &mut Conn, step_ms: i64, now_ms: i64) -> Result<bool, DbError> {
     if step_ms < LEAP_MS {
-        return Ok(());
+        return Ok(false);
     }
     tracing::error!(
         step_ms,
@@ -73,7 +73,16 @@ pub(crate) fn leapt(conn: &mut Conn, step_ms: i64, now_ms: i64) -> Result<(), Db
     for name in ["expired_at_ms", "retained_at_ms"] {
         set(conn, name, now_ms + LEAP_MS)?;
     }
-    Ok(())
+    // Every node says so; none of them may lead beyond now.
+    conn.execute(
+        sql("UPDATE endpoint_health SET failing_since_ms = \
+             CASE WHEN failing_since_ms + ? > ? THEN ? ELSE failing_since_ms + ? END")
+        .bind(step_ms)
+        .bind(now_ms)
+        .bind(now_ms)
+        .bind(step_ms),
+    )?;
+    Ok(true)
 }
 
 fn set(conn: &mut Conn, name: &str, value: i64) -> Result<(), DbError> {

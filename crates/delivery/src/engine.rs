@@ -180,6 +180,7 @@ impl Engine {
             lock: Arc::clone(&lock),
             lease,
             entered_at,
+            patient_until_ms: Arc::default(),
         };
         let (stop, stopped) = watch::channel(None);
         let thread = dispatcher::spawn(Arc::new(context), commands, stopped)?;

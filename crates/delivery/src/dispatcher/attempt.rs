@@ -3,6 +3,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -179,7 +180,9 @@ fn next(context: &Context, work: &Work, outcome: &Outcome, now_ms: i64) -> Next 
     let due_at_ms = now_ms + millis(wait);
     let owed_at_ms = i64::try_from(contract::row_key_ms(work.delivery_id)).unwrap_or_default();
     // A redelivery by hand has its full schedule.
-    if work.attempts_before == 0 && due_at_ms - owed_at_ms > millis(context.delivery_age_max) {
+    let is_old = due_at_ms - owed_at_ms > millis(context.delivery_age_max);
+    let is_patient = now_ms < context.patient_until_ms.load(Ordering::Relaxed);
+    if work.attempts_before == 0 && is_old && !is_patient {
         return Next::Dead;
     }
     Next::Retry { due_at_ms }

@@ -164,6 +164,14 @@ impl Gates {
             .collect()
     }
 
+    /// The clock leapt ahead: nothing has failed for as long.
+    pub(super) fn leapt(&mut self, step_ms: i64) {
+        let gates = self.gates.values_mut();
+        for known in gates.filter_map(|gate| gate.failing.as_mut()) {
+            known.since_ms += step_ms;
+        }
+    }
+
     /// Until when nothing is sent, if so.
     pub(super) fn closed_until(&self, endpoint_id: i64, now_ms: i64) -> Option<i64> {
         let open = self.gates.get(&endpoint_id)?.breaker.open()?;

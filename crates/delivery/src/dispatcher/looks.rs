@@ -1,6 +1,7 @@
 //! Looks into the database: tasks of the dispatcher that take what is due, renew the lease, compare the
 //! table with memory. Each says itself how it ended; none touches the dispatcher's state.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use db::{Clock, DbError, Lane, Tx, TxError, WriteError};
@@ -27,8 +28,7 @@ pub(super) enum Look {
     Renewed {
         /// The lease counts from here.
         started: Instant,
-        /// Also whether the clock was set back.
-        renewed: Option<(Renewed, bool)>,
+        renewed: Option<Beat>,
     },
     Swept(Option<Swept>),
     GivenBack,
@@ -36,6 +36,15 @@ pub(super) enum Look {
     Chored {
         more: bool,
     },
+}
+
+/// A heartbeat, and what it found of the clock.
+pub(super) struct Beat {
+    pub(super) renewed: Renewed,
+    /// It was set back.
+    pub(super) went_back: bool,
+    /// It leapt ahead by so much.
+    pub(super) leapt_ms: Option<i64>,
 }
 
 /// What the table says.
@@ -81,16 +90,24 @@ pub(super) async fn renew(context: Arc<Context>) -> Look {
         };
     }
     let (clock, node) = (Arc::clone(&context.clock), context.node.clone());
+    let patient_until_ms = Arc::clone(&context.patient_until_ms);
     let mut step_ms = 0;
     let renewed = context
         .in_tx("renew the lease", move |conn| {
             // A job may run again, and would then learn nothing new.
             step_ms = clock.learn(conn)?.max(step_ms);
             let now_ms = clock.now_ms();
-            clock_steps::leapt(conn, step_ms, now_ms)?;
+            let leapt = clock_steps::leapt(conn, step_ms, now_ms)?;
+            if leapt {
+                patient_until_ms.store(now_ms + clock_steps::LEAP_MS, Ordering::Relaxed);
+            }
             let went_back = clock_steps::note(conn, now_ms)?;
             bury(conn, now_ms)?;
-            Ok((node.renew(conn, now_ms)?, went_back))
+            Ok(Beat {
+                renewed: node.renew(conn, now_ms)?,
+                went_back,
+                leapt_ms: leapt.then_some(step_ms),
+            })
         })
         .await;
     Look::Renewed { started, renewed }

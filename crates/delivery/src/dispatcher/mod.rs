@@ -11,6 +11,7 @@ mod turns;
 mod waiting;
 mod work_loop;
 
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -41,6 +42,8 @@ pub(crate) struct Context {
     pub(crate) retry_after_max: Duration,
     /// How long after it was owed a delivery is given up.
     pub(crate) delivery_age_max: Duration,
+    /// Until then none is: the clock has leapt, and may be wrong.
+    pub(crate) patient_until_ms: Arc<AtomicI64>,
     pub(crate) retention: Duration,
     pub(crate) in_flight_max: InFlightMax,
     /// False: nothing is sent; only the lease is kept.

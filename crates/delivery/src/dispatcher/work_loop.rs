@@ -13,12 +13,11 @@ use tokio::time::Instant;
 
 use super::attempt::Done;
 use super::gates::Gates;
-use super::looks::{self, Look, Swept};
+use super::looks::{self, Beat, Look, Swept};
 use super::turns::Turns;
 use super::waiting::Waiting;
 use super::{Command, Context, Work};
 use crate::claim::Taken;
-use crate::node::Renewed;
 
 /// How often the table is searched for what memory does not know of.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
@@ -314,14 +313,18 @@ impl WorkLoop {
         }
     }
 
-    fn renewed(&mut self, started: Instant, renewed: Option<(Renewed, bool)>) {
-        let Some((renewed, went_back)) = renewed else {
+    fn renewed(&mut self, started: Instant, beat: Option<Beat>) {
+        let Some(beat) = beat else {
             self.renew_at = Some(Instant::now() + LOOK_AGAIN);
             return;
         };
+        let renewed = beat.renewed;
         self.lease_until = started + self.context.lease;
         self.renew_at = Some(started + self.context.lease / 3);
-        if went_back {
+        if let Some(step_ms) = beat.leapt_ms {
+            self.gates.leapt(step_ms);
+        }
+        if beat.went_back {
             for endpoint_id in self.gates.forget() {
                 self.turns.release(endpoint_id);
             }
