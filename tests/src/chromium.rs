@@ -23,25 +23,40 @@ pub struct Chromium {
     session: String,
 }
 
+/// How often a driver is started: one that picks a port which another is just taking ends again.
+const STARTS_MAX: usize = 10;
+
+/// A driver and its port.
+fn started() -> Option<(Child, u16)> {
+    let driver = Command::new("chromedriver")
+        .arg("--port=0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    let mut driver = driver.expect(
+        "chromedriver runs: `cargo xtask test` installs chromium and chromium-driver (Debian)",
+    );
+    let said = driver.stdout.take().expect("its output is piped");
+    let port = BufReader::new(said).lines().find_map(|line| {
+        let line = line.ok()?;
+        let (_, port) = line.split_once("started successfully on port ")?;
+        port.trim_end_matches('.').parse::<u16>().ok()
+    });
+    match port {
+        Some(port) => Some((driver, port)),
+        None => {
+            drop(driver.wait());
+            None
+        }
+    }
+}
+
 impl Chromium {
     /// Starts one. Fails the test when there is none, and says how to get it.
     pub async fn start() -> Self {
-        let driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn();
-        let mut driver = driver.expect(
-            "chromedriver runs: `cargo xtask test` installs chromium and chromium-driver (Debian)",
-        );
-        let said = driver.stdout.take().expect("its output is piped");
-        let mut lines = BufReader::new(said).lines();
-        let port = lines.find_map(|line| {
-            let line = line.ok()?;
-            let (_, port) = line.split_once("started successfully on port ")?;
-            port.trim_end_matches('.').parse::<u16>().ok()
-        });
-        let port = port.expect("chromedriver says its port");
+        let (driver, port) = (0..STARTS_MAX)
+            .find_map(|_| started())
+            .expect("chromedriver finds a port");
         let base = format!("http://127.0.0.1:{port}/session");
         let wanted = json!({"capabilities": {"alwaysMatch": {
             "goog:loggingPrefs": {"browser": "ALL"},

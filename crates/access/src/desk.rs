@@ -126,11 +126,11 @@ impl KeyDesk {
 
 /// The beginning of a day in UTC, or a time, Unix ms.
 fn moment(text: &str) -> Result<i64, KeyDeskError> {
-    let of_day = |day: Date| day.to_zoned(TimeZone::UTC).ok();
-    let day = text.parse().ok().and_then(of_day);
-    let time = match day {
-        Some(day) => Some(day.timestamp()),
-        None => text.parse().ok(),
+    let of_day = |day: Date| Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp());
+    // A time is more than its date, and one without an offset is none.
+    let time = match text.contains(['T', 't', ' ']) {
+        true => text.parse().ok(),
+        false => text.parse().ok().and_then(of_day),
     };
     let unusable = || KeyDeskError::Expires(text.to_owned());
     time.map(Timestamp::as_millisecond).ok_or_else(unusable)
@@ -161,7 +161,7 @@ mod tests {
         ] {
             assert_eq!(shown(moment(text).unwrap()).unwrap(), at);
         }
-        for text in ["", "soon", "2030-02-30", "31.1.2030"] {
+        for text in ["", "soon", "2030-02-30", "31.1.2030", "2030-01-31T12:30:00"] {
             assert!(moment(text).is_err(), "{text}");
         }
     }
