@@ -1,7 +1,9 @@
 //! `draftwire extract`: files are read without any service, and pictures of them are written in the form asked for.
 
+use std::process::Command;
+
 use e2e::designs::root;
-use e2e::process::run;
+use e2e::process::{program, run};
 use tempfile::tempdir;
 
 const PART: &str = "fixtures/designs/good/0012-Gusset-Galv-3mm-x8.dxf";
@@ -33,4 +35,20 @@ fn what_cannot_be_read_is_said_and_counted() {
     let ended = run(&["extract", "part.dxf"], folder.path());
     assert_eq!(ended.status.code(), Some(1), "{}", ended.output);
     assert!(ended.output.contains("not read"), "{}", ended.output);
+}
+
+#[test]
+fn a_program_reads_by_itself_whatever_its_name_and_whatever_lies_beside_it() {
+    let folder = tempdir().unwrap();
+    std::fs::write(folder.path().join("draftwire"), b"an older one").unwrap();
+    let renamed = folder.path().join("draftwire-next");
+    if std::fs::hard_link(program(), &renamed).is_err() {
+        std::fs::copy(program(), &renamed).unwrap();
+    }
+    let part = root().join(PART);
+    let read = Command::new(renamed).arg("extract").arg(part).output();
+    let read = read.unwrap();
+    let said = String::from_utf8_lossy(&read.stdout);
+    assert!(read.status.success(), "{said}");
+    assert!(said.contains("Galvanized Steel"), "{said}");
 }

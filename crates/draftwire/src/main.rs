@@ -34,6 +34,7 @@ fn main() -> ExitCode {
     if let Some(Command::Worker { arguments }) = &cli.command {
         return ingest::worker_main(arguments);
     }
+    ingest::this_is_the_worker_program();
     match run(cli) {
         Ok(code) => code,
         Err(cause) => {

@@ -37,7 +37,9 @@ pub mod watch;
 
 pub use access::{KeyDesk, KeyDeskError, ShownKey};
 pub use api::description::openapi;
-pub use extraction::{LocalReader, LocalReaderError, ReadError, worker_main};
+pub use extraction::{
+    LocalReader, LocalReaderError, ReadError, this_is_the_worker_program, worker_main,
+};
 pub use extraction_settings::ExtractionSettings;
 pub use facts_settings::FactsFault;
 pub use keys::signing_secret;

@@ -19,6 +19,7 @@ pub(crate) use child::installed;
 pub(crate) use converter::NAMES as CONVERTERS;
 pub(crate) use pictures::{NoPicture, Pictures};
 pub(crate) use pool::{Work, spawn};
+pub use process::this_is_the_worker_program;
 pub(crate) use process::{Budget, ProgramError};
 pub(crate) use protocol::Wanted;
 pub(crate) use queue::{Queue, Seat};

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -31,8 +32,8 @@ pub enum ProgramError {
 }
 
 impl Program {
-    /// The configured program; else this executable when it is `draftwire`; else the `draftwire` that was
-    /// built beside it, which is how tests find theirs.
+    /// The configured program; else this executable when it has said that it is one, whatever its name; else the
+    /// `draftwire` that was built beside it, which is how tests find theirs.
     ///
     /// # Errors
     /// [`ProgramError`].
@@ -41,7 +42,7 @@ impl Program {
             return Ok(Self(PathBuf::from(configured)));
         }
         let own = std::env::current_exe().map_err(ProgramError::Own)?;
-        if own.file_stem().is_some_and(|stem| stem == NAME) {
+        if IS_WORKER.load(Ordering::Relaxed) {
             return Ok(Self(own));
         }
         own.ancestors()
@@ -55,6 +56,14 @@ impl Program {
 }
 
 const NAME: &str = "draftwire";
+
+static IS_WORKER: AtomicBool = AtomicBool::new(false);
+
+/// Says that this program has the command `worker` (see [`crate::worker_main`]): files are then read by itself, never by
+/// another version that happens to lie beside it.
+pub fn this_is_the_worker_program() {
+    IS_WORKER.store(true, Ordering::Relaxed);
+}
 
 /// What came of one task.
 #[derive(Debug)]
