@@ -161,7 +161,10 @@ async fn a_rate_limit_spaces_attempts_out(backend: Backend) {
         "{:?}",
         began.elapsed()
     );
-    assert_eq!(numbers(&endpoint.requests()), (0..15).collect::<Vec<_>>());
+    // Those that go at once overtake each other on their way.
+    let mut came = numbers(&endpoint.requests());
+    came[..5].sort_unstable();
+    assert_eq!(came, (0..15).collect::<Vec<_>>());
 }
 
 async fn a_breaker_opens_and_survives_a_restart(backend: Backend) {
