@@ -1,5 +1,6 @@
 //! The writer's promises, on both databases.
 
+mod checkpoints;
 mod faults;
 mod plans;
 mod writer;

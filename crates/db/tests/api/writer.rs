@@ -210,3 +210,23 @@ async fn a_full_queue_says_so_and_a_stopping_writer_writes_what_waits() {
         assert!(matches!(late, Err(WriteError::Unavailable(_))), "{late:?}");
     }
 }
+
+#[tokio::test]
+async fn bulk_work_shares_no_transaction_with_what_somebody_waits_for() {
+    for temp in TempDb::both() {
+        let database = open(&temp);
+        let writer = Writer::start(&database, WriterSettings::default()).unwrap();
+        let one = async |id, lane| {
+            let job = move |tx: &mut Tx<'_>| Ok::<_, TxError<()>>(insert(tx, id, "x")?);
+            writer.with_tx(lane, 1, 7, job).await.unwrap();
+        };
+        let jobs = join_all((0..4).map(|id| match id % 2 {
+            0 => one(id, Lane::Interactive),
+            _ => one(id, Lane::Bulk),
+        }));
+        in_one_batch(&writer, jobs).await;
+        // The one that held it up, then two of each kind.
+        let stats = writer.stats();
+        assert_eq!((stats.jobs, stats.commits), (5, 3), "{}", temp.url());
+    }
+}
