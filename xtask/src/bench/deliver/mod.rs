@@ -168,7 +168,7 @@ impl Scene {
         all.extend(settings.iter().map(ToString::to_string));
         let (label, postgres) = match under {
             Under::Sqlite => ("sqlite", None),
-            Under::Postgres => ("postgres", Some(Postgres::start()?)),
+            Under::Postgres => ("postgres", Some(Postgres::start_settled()?)),
         };
         let board = Arc::new(Board::new(events));
         let sink = Sink::start(Arc::clone(&board)).map_err(|error| error.to_string())?;
