@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use contract::{DeliveryId, Event, EventId, EventType, JsonObject, Profile};
-use db::{Backend, Conn, DbError, Value, sql};
+use db::{Backend, Conn, DbError, Tx, Value, sql};
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Binary, Nullable, SmallInt, Text};
 
@@ -14,12 +14,14 @@ use crate::publish_rows::EventRow;
 use crate::slots::Slot;
 use crate::transport::Outcome;
 
-/// Most deliveries taken at once: others wait for the transaction. SQLite reads and writes row by row; PostgreSQL takes
-/// a hundred in about the time of one.
-const fn taken_max(backend: Backend) -> usize {
-    match backend {
-        Backend::Sqlite => 32,
-        Backend::Postgres => 128,
+/// Most deliveries taken at once: others wait for the transaction. SQLite reads and writes row by row; on PostgreSQL the
+/// trips to the server cost as much as some thirty rows.
+const fn taken_max(backend: Backend, is_crowded: bool) -> usize {
+    match (backend, is_crowded) {
+        (Backend::Sqlite, false) => 32,
+        (Backend::Sqlite, true) => 8,
+        (Backend::Postgres, false) => 128,
+        (Backend::Postgres, true) => 16,
     }
 }
 
@@ -114,11 +116,15 @@ struct NextDue {
 /// Takes due deliveries of one endpoint, the longest due first, as long as `reserve` finds room for one of
 /// so many bytes of data. One whose event cannot be read ends as dead, so that it stands in nobody's way.
 pub(crate) fn take(
-    conn: &mut Conn,
+    tx: &mut Tx<'_>,
     wanted: &Wanted,
     reserve: impl Fn(usize) -> Option<Slot>,
 ) -> Result<Taken, DbError> {
-    let mut slots: HashMap<i64, Slot> = due(conn, wanted)?
+    let limit = wanted
+        .limit
+        .min(taken_max(tx.conn().backend(), tx.is_crowded()));
+    let conn = tx.conn();
+    let mut slots: HashMap<i64, Slot> = due(conn, wanted, limit)?
         .into_iter()
         .map_while(|row| {
             let bytes = usize::try_from(row.data_bytes).unwrap_or_default();
@@ -165,8 +171,7 @@ pub(crate) fn take(
 }
 
 /// What may be taken; on PostgreSQL locked, without waiting for what another node is taking.
-fn due(conn: &mut Conn, wanted: &Wanted) -> Result<Vec<DueRow>, DbError> {
-    let limit = wanted.limit.min(taken_max(conn.backend()));
+fn due(conn: &mut Conn, wanted: &Wanted, limit: usize) -> Result<Vec<DueRow>, DbError> {
     let lock = match conn.backend() {
         Backend::Sqlite => "",
         Backend::Postgres => " FOR UPDATE OF d SKIP LOCKED",

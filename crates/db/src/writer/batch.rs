@@ -3,12 +3,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::checkpoints::Checkpoints;
-use super::queue::{Failure, Portion, Signal, Source};
+use super::crowd::{Crowd, Loud};
+use super::queue::{Cut, Failure, Portion, Source, Whose};
+use super::signals::{Rounds, Signal};
 use super::tx::Tx;
-use super::{Counters, lock};
+use super::{Counters, Lane, lock};
 use crate::conn::{Backend, Conn};
 use crate::database::Database;
 use crate::error::{DbError, DbErrorKind};
@@ -19,13 +21,18 @@ const RETRIES_MAX: u32 = 5;
 const UNIQUE_TRIES_MAX: u32 = 3;
 
 pub(crate) struct Shard {
+    /// Its place among the threads of its lanes.
     pub(crate) index: usize,
+    pub(crate) rounds: Rounds,
     pub(crate) database: Database,
     pub(crate) conn: Option<Conn>,
     pub(crate) signal: Arc<Signal>,
     pub(crate) sources: Arc<Mutex<Vec<Arc<dyn Source>>>>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) checkpoints: Option<Checkpoints>,
+    pub(crate) crowd: Arc<Mutex<Crowd>>,
+    /// Some tenants are loud beside quieter ones.
+    pub(crate) is_crowded: bool,
 }
 
 /// How a transaction came to nothing.
@@ -36,21 +43,112 @@ enum Abort {
     Unknown(DbError),
 }
 
+/// Bulk work gets one part in so many of a transaction's room: whoever comes meanwhile waits for it. SQLite writes row
+/// by row; on PostgreSQL the trips to the server are what takes the time, however many rows they carry. A loud tenant
+/// gets as much for what it waits for itself, and a fourth of that for its bulk work.
+const fn bulk_share(backend: Backend) -> usize {
+    match backend {
+        Backend::Sqlite => 16,
+        Backend::Postgres => 4,
+    }
+}
+
+const BULK_BESIDE_QUIET: usize = 4;
+
+/// How long a loud tenant's work rests after a transaction that took so long.
+fn rest(lanes: &[Lane], took: Duration) -> Duration {
+    let times = if is_bulk(lanes) { 3 } else { 1 };
+    (times * took).min(REST_MAX)
+}
+
+/// A disk that stalls is no reason to rest long.
+const REST_MAX: Duration = Duration::from_millis(20);
+
+fn is_bulk(lanes: &[Lane]) -> bool {
+    lanes.contains(&Lane::Bulk)
+}
+
+/// When a loud tenant's work goes on, and with which round.
+struct Turn {
+    at: Instant,
+    round: usize,
+}
+
 impl Shard {
     pub(crate) fn run(mut self) {
         self.checkpoints = Checkpoints::start(&self.database);
+        let mut turn = Turn {
+            at: Instant::now(),
+            round: 0,
+        };
         while self.signal.wait() {
-            let sources = lock(&self.sources).clone();
-            // Bulk work in transactions of its own: whoever comes meanwhile waits for one of them, not for two.
-            for bulk in [false, true] {
-                let portions: Vec<_> = sources
-                    .iter()
-                    .filter_map(|source| source.take(self.index, bulk))
-                    .collect();
-                if !portions.is_empty() {
-                    self.write(portions);
-                }
+            let loud = Arc::clone(lock(&self.crowd).loud(Instant::now()));
+            let quiet_came = self.signal.listen(&loud);
+            self.is_crowded = !loud.is_empty();
+            let whose = match self.is_crowded {
+                false => Whose::Everyones,
+                true => Whose::Quiet,
+            };
+            for lanes in self.rounds {
+                self.write_some(lanes, whose, &loud);
             }
+            if self.is_crowded {
+                self.write_loud(&loud, &mut turn, quiet_came);
+            }
+        }
+    }
+
+    /// A little of what loud tenants want, or a rest that whoever is not loud ends.
+    fn write_loud(&mut self, loud: &Loud, turn: &mut Turn, quiet_came: u64) {
+        let began = Instant::now();
+        if began < turn.at {
+            return self.signal.rest(quiet_came, turn.at - began);
+        }
+        let rounds = self.rounds.iter().enumerate();
+        for (round, lanes) in rounds.clone().chain(rounds).skip(turn.round) {
+            if self.write_some(lanes, Whose::Loud, loud) {
+                turn.round = (round + 1) % self.rounds.len();
+                turn.at = Instant::now() + rest(lanes, began.elapsed());
+                break;
+            }
+        }
+    }
+
+    /// One transaction; false when there is nothing to write.
+    fn write_some(&mut self, lanes: &'static [Lane], whose: Whose, loud: &Loud) -> bool {
+        let portions = self.take(lanes, whose, loud);
+        if portions.is_empty() {
+            return false;
+        }
+        self.write(portions);
+        if let (Some(checkpoints), Some(conn)) = (&mut self.checkpoints, &mut self.conn) {
+            checkpoints.committed(conn);
+        }
+        true
+    }
+
+    fn take(&self, lanes: &'static [Lane], whose: Whose, loud: &Loud) -> Vec<Box<dyn Portion>> {
+        let sources = lock(&self.sources).clone();
+        let mut cut = Cut {
+            lanes,
+            whose,
+            share: self.share(lanes, whose),
+            loud: Arc::clone(loud),
+            crowd: &mut lock(&self.crowd),
+        };
+        let taken = sources.iter();
+        taken
+            .filter_map(|source| source.take(self.index, &mut cut))
+            .collect()
+    }
+
+    fn share(&self, lanes: &[Lane], whose: Whose) -> usize {
+        let share = bulk_share(self.database.backend());
+        match (is_bulk(lanes), whose) {
+            (true, Whose::Everyones) => share,
+            (true, Whose::Quiet | Whose::Loud) => share * BULK_BESIDE_QUIET,
+            (false, Whose::Loud) => share,
+            (false, Whose::Everyones | Whose::Quiet) => 1,
         }
     }
 
@@ -105,7 +203,7 @@ impl Shard {
         if let Err(error) = conn.begin() {
             return Err(Abort::Undone(undo(&mut self.conn, error)));
         }
-        let mut tx = Tx::new(conn);
+        let mut tx = Tx::new(conn, self.is_crowded);
         let ran = portions
             .iter_mut()
             .try_for_each(|p| p.run(&mut tx))
@@ -124,9 +222,6 @@ impl Shard {
         }
         let jobs: usize = portions.iter().map(|p| p.len()).sum();
         self.counters.committed(jobs as u64);
-        if let Some(checkpoints) = &mut self.checkpoints {
-            checkpoints.committed();
-        }
         for effect in effects {
             // The commit stands: a defect in an effect must not cost the callers their answer.
             if catch_unwind(AssertUnwindSafe(effect)).is_err() {

@@ -1,11 +1,11 @@
 //! Jobs that are closures, each in a savepoint of its own.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::queue::{Failure, Portion, Queues, Refusal, Signal, Source};
+use super::queue::{Cut, Failure, Portion, Queues, Refusal, Source};
+use super::signals::Signals;
 use super::tx::{Tx, TxError, TxResult};
 use super::{Lane, WriteError, WriterSettings};
 use crate::error::{DbError, DbErrorKind};
@@ -86,23 +86,12 @@ where
 }
 
 /// The waiting closures of all lanes.
-pub(crate) struct Closures {
-    urgent: Queues<Closure>,
-    bulk: Queues<Closure>,
-    bulk_share: usize,
-}
+pub(crate) struct Closures([(Lane, Queues<Closure>); 3]);
 
 impl Closures {
-    pub(crate) fn new(
-        signals: Vec<Arc<Signal>>,
-        settings: &WriterSettings,
-        bulk_share: usize,
-    ) -> Self {
-        Self {
-            urgent: Queues::new(signals.clone(), settings),
-            bulk: Queues::new(signals, settings),
-            bulk_share,
-        }
+    pub(crate) fn new(signals: &Signals, settings: &WriterSettings) -> Self {
+        let lanes = [Lane::Interactive, Lane::Outcomes, Lane::Bulk];
+        Self(lanes.map(|lane| (lane, Queues::new(signals.of(lane), settings))))
     }
 
     pub(crate) fn push(
@@ -112,10 +101,8 @@ impl Closures {
         key: u64,
         closure: Closure,
     ) -> Result<(), Refusal> {
-        let queues = match lane {
-            Lane::Interactive | Lane::Outcomes => &self.urgent,
-            Lane::Bulk => &self.bulk,
-        };
+        let queues = self.0.iter().find(|(of, _)| *of == lane);
+        let (_, queues) = queues.ok_or(Refusal::Stopped)?;
         queues.push(tenant, key, 0, closure)
     }
 }
@@ -125,13 +112,13 @@ impl Source for Closures {
         CLOSURES_RANK
     }
 
-    fn take(&self, shard: usize, bulk: bool) -> Option<Box<dyn Portion>> {
-        let (queues, most) = if bulk {
-            (&self.bulk, CLOSURES_MAX / self.bulk_share)
-        } else {
-            (&self.urgent, CLOSURES_MAX)
-        };
-        let closures = queues.take(shard, most, usize::MAX);
+    fn take(&self, shard: usize, cut: &mut Cut<'_>) -> Option<Box<dyn Portion>> {
+        let mut closures = Vec::new();
+        for (lane, queues) in &self.0 {
+            if cut.lanes.contains(lane) {
+                closures.append(&mut queues.take(shard, cut, CLOSURES_MAX, usize::MAX));
+            }
+        }
         (!closures.is_empty()).then(|| Box::new(ClosurePortion(closures)) as Box<dyn Portion>)
     }
 }

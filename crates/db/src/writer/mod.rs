@@ -12,38 +12,46 @@
 mod batch;
 mod checkpoints;
 mod closures;
+mod crowd;
 mod queue;
 mod sets;
+mod signals;
 mod tx;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
-use crate::conn::Backend;
 use crate::database::Database;
 use crate::error::DbError;
 use batch::Shard;
 use closures::{Closure, Closures};
-use queue::{Signal, Source};
+use crowd::Crowd;
+use queue::Source;
+use signals::Signals;
 
 pub use sets::{Answer, SetJob, Submission, Submitter};
 pub use tx::{Tx, TxError, TxResult};
 
-/// How urgent a job is.
+/// How urgent a job is. On PostgreSQL each lane has connections of its own, so that none waits for another's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
+    /// Somebody waits for the answer.
     Interactive,
+    /// What has happened is written down.
     Outcomes,
+    /// Much, and nobody waits for any one of it.
     Bulk,
 }
 
 /// Bounds of the writer.
 #[derive(Debug, Clone)]
 pub struct WriterSettings {
-    /// Writers on PostgreSQL; SQLite always has one.
+    /// Writers of what somebody waits for on PostgreSQL, beside one for outcomes and one for bulk work; SQLite has one
+    /// for all.
     pub threads: usize,
     /// Most items of one kind in a transaction.
     pub batch_rows_max: usize,
@@ -123,8 +131,7 @@ pub struct Writer {
 
 struct Inner {
     settings: WriterSettings,
-    bulk_share: usize,
-    signals: Vec<Arc<Signal>>,
+    signals: Signals,
     closures: Arc<Closures>,
     sources: Arc<Mutex<Vec<Arc<dyn Source>>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -134,30 +141,29 @@ struct Inner {
 impl Writer {
     /// Opens the writing connections and starts their threads.
     pub fn start(database: &Database, settings: WriterSettings) -> Result<Self, DbError> {
-        let shards = match database.backend() {
-            Backend::Sqlite => 1,
-            Backend::Postgres => settings.threads.max(1),
-        };
-        let signals: Vec<_> = (0..shards).map(|_| Arc::new(Signal::default())).collect();
-        let bulk_share = bulk_share(database.backend());
-        let closures = Arc::new(Closures::new(signals.clone(), &settings, bulk_share));
+        let signals = Signals::new(database.backend(), &settings);
+        let closures = Arc::new(Closures::new(&signals, &settings));
         let sources: Arc<Mutex<Vec<Arc<dyn Source>>>> =
             Arc::new(Mutex::new(vec![closures.clone() as Arc<dyn Source>]));
         let counters = Arc::new(Counters::default());
-        let mut threads = Vec::with_capacity(shards);
-        for (index, signal) in signals.iter().enumerate() {
+        let crowd = Arc::new(Mutex::new(Crowd::new(Instant::now())));
+        let mut threads = Vec::new();
+        for (rounds, index, signal) in signals.threads(database.backend()) {
             let shard = Shard {
                 index,
+                rounds,
                 database: database.clone(),
                 conn: Some(database.connect()?),
-                signal: Arc::clone(signal),
+                signal,
                 sources: Arc::clone(&sources),
                 counters: Arc::clone(&counters),
                 checkpoints: None,
+                crowd: Arc::clone(&crowd),
+                is_crowded: false,
             };
             threads.push(
                 std::thread::Builder::new()
-                    .name(format!("db-writer-{index}"))
+                    .name(format!("db-writer-{}", threads.len()))
                     .spawn(move || shard.run())
                     .map_err(|cause| {
                         DbError::new(crate::DbErrorKind::Lost, format!("no thread: {cause}"))
@@ -167,7 +173,6 @@ impl Writer {
         Ok(Self {
             inner: Arc::new(Inner {
                 settings,
-                bulk_share,
                 signals,
                 closures,
                 sources,
@@ -181,12 +186,7 @@ impl Writer {
     /// order in which locks are taken.
     pub fn register<S: SetJob>(&self, set: S) -> Submitter<S> {
         let inner = &self.inner;
-        let (submitter, source) = sets::pair(
-            set,
-            inner.signals.clone(),
-            &inner.settings,
-            inner.bulk_share,
-        );
+        let (submitter, source) = sets::pair(set, &inner.signals, &inner.settings);
         let mut sources = lock(&self.inner.sources);
         sources.push(source);
         sources.sort_by_key(|source| source.rank());
@@ -240,9 +240,7 @@ impl Writer {
 
 impl Inner {
     fn stop(&self) {
-        for signal in &self.signals {
-            signal.stop();
-        }
+        self.signals.stop();
         let own = std::thread::current().id();
         for thread in std::mem::take(&mut *lock(&self.threads)) {
             // A job that held the last handle runs on one of them: that one ends by itself.
@@ -259,15 +257,6 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.stop();
-    }
-}
-
-/// Bulk work gets one part in so many of a transaction's room: whoever comes meanwhile waits for it. SQLite writes row
-/// by row; on PostgreSQL the trips to the server are what takes the time, however many rows they carry.
-const fn bulk_share(backend: Backend) -> usize {
-    match backend {
-        Backend::Sqlite => 16,
-        Backend::Postgres => 4,
     }
 }
 

@@ -1,18 +1,48 @@
 //! Where jobs wait: per kind and shard, round robin over tenants, bounded.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use super::crowd::{Crowd, Loud};
+use super::signals::Signal;
 use super::tx::Tx;
-use super::{WriteError, WriterSettings};
+use super::{Lane, WriteError, WriterSettings};
 use crate::error::DbError;
 
 /// A kind of job that the writer's threads draw from.
 pub(crate) trait Source: Send + Sync {
     /// Lower runs first in a batch.
     fn rank(&self) -> u8;
-    /// What is waiting for this shard, within the kind's bounds: bulk work, or what somebody waits for.
-    fn take(&self, shard: usize, bulk: bool) -> Option<Box<dyn Portion>>;
+    /// What is waiting for this shard of what the cut asks for, within the kind's bounds.
+    fn take(&self, shard: usize, cut: &mut Cut<'_>) -> Option<Box<dyn Portion>>;
+}
+
+/// What is taken for one transaction.
+pub(crate) struct Cut<'c> {
+    pub(crate) lanes: &'static [Lane],
+    pub(crate) whose: Whose,
+    /// One part in so many of a transaction's room.
+    pub(crate) share: usize,
+    pub(crate) loud: Loud,
+    pub(crate) crowd: &'c mut Crowd,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    Everyones,
+    /// Of those that are not loud.
+    Quiet,
+    Loud,
+}
+
+impl Cut<'_> {
+    fn admits(&self, tenant: i64) -> bool {
+        match self.whose {
+            Whose::Everyones => true,
+            Whose::Quiet => !self.loud.contains(&tenant),
+            Whose::Loud => self.loud.contains(&tenant),
+        }
+    }
 }
 
 /// Jobs of one kind, taken for one transaction.
@@ -59,59 +89,6 @@ impl Refusal {
     }
 }
 
-/// Wakes one writer thread.
-#[derive(Default)]
-pub(crate) struct Signal {
-    state: Mutex<SignalState>,
-    wake: Condvar,
-}
-
-#[derive(Default)]
-struct SignalState {
-    waiting: usize,
-    stopping: bool,
-}
-
-impl Signal {
-    fn add(&self) -> Result<(), Refusal> {
-        let mut state = self.state();
-        if state.stopping {
-            return Err(Refusal::Stopped);
-        }
-        state.waiting += 1;
-        if state.waiting == 1 {
-            self.wake.notify_one();
-        }
-        Ok(())
-    }
-
-    pub(crate) fn taken(&self, count: usize) {
-        let mut state = self.state();
-        state.waiting = state.waiting.saturating_sub(count);
-    }
-
-    pub(crate) fn stop(&self) {
-        self.state().stopping = true;
-        self.wake.notify_all();
-    }
-
-    /// Waits for work; false when there is none and none will come.
-    pub(crate) fn wait(&self) -> bool {
-        let mut state = self.state();
-        while state.waiting == 0 && !state.stopping {
-            state = self
-                .wake
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        state.waiting > 0
-    }
-
-    fn state(&self) -> std::sync::MutexGuard<'_, SignalState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// One kind's jobs for all shards.
 pub(crate) struct Queues<T> {
     shards: Vec<(Arc<Signal>, Mutex<FairQueue<T>>)>,
@@ -119,10 +96,10 @@ pub(crate) struct Queues<T> {
 }
 
 impl<T> Queues<T> {
-    pub(crate) fn new(signals: Vec<Arc<Signal>>, settings: &WriterSettings) -> Self {
+    pub(crate) fn new(signals: &[Arc<Signal>], settings: &WriterSettings) -> Self {
         let shards = signals
-            .into_iter()
-            .map(|signal| (signal, Mutex::new(FairQueue::default())))
+            .iter()
+            .map(|signal| (Arc::clone(signal), Mutex::new(FairQueue::default())))
             .collect();
         Self {
             shards,
@@ -141,19 +118,26 @@ impl<T> Queues<T> {
             return Err(Refusal::Full);
         }
         // Counted before it can be seen, so the count never runs behind the queue.
-        signal.add()?;
+        signal.add(tenant)?;
         queue.push(tenant, bytes, job);
         Ok(())
     }
 
-    pub(crate) fn take(&self, shard: usize, rows_max: usize, bytes_max: usize) -> Vec<T> {
+    pub(crate) fn take(
+        &self,
+        shard: usize,
+        cut: &mut Cut<'_>,
+        rows_max: usize,
+        bytes_max: usize,
+    ) -> Vec<T> {
         let Some((signal, queue)) = self.shards.get(shard) else {
             return Vec::new();
         };
+        let (rows_max, bytes_max) = ((rows_max / cut.share).max(1), bytes_max / cut.share);
         let jobs = queue
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .take(rows_max, bytes_max);
+            .take(cut, rows_max, bytes_max);
         if !jobs.is_empty() {
             signal.taken(jobs.len());
         }
@@ -188,19 +172,29 @@ impl<T> FairQueue<T> {
         self.len += 1;
     }
 
-    /// At least one job, if there is any; then until a bound is reached.
-    fn take(&mut self, rows_max: usize, bytes_max: usize) -> Vec<T> {
+    /// At least one job, if there is any that the cut admits; then until a bound is reached.
+    fn take(&mut self, cut: &mut Cut<'_>, rows_max: usize, bytes_max: usize) -> Vec<T> {
         let mut taken = Vec::with_capacity(self.len.min(rows_max));
-        let mut bytes_taken = 0;
-        while taken.len() < rows_max && (taken.is_empty() || bytes_taken < bytes_max) {
+        let (mut bytes_taken, mut passed_over) = (0, 0);
+        while taken.len() < rows_max
+            && (taken.is_empty() || bytes_taken < bytes_max)
+            && passed_over < self.turn.len()
+        {
             let Some(tenant) = self.turn.pop_front() else {
                 break;
             };
+            if !cut.admits(tenant) {
+                self.turn.push_back(tenant);
+                passed_over += 1;
+                continue;
+            }
+            passed_over = 0;
             let Some(jobs) = self.tenants.get_mut(&tenant) else {
                 continue;
             };
             if let Some((bytes, job)) = jobs.pop_front() {
                 taken.push(job);
+                cut.crowd.took(tenant);
                 bytes_taken += bytes;
                 self.len -= 1;
             }
@@ -216,7 +210,22 @@ impl<T> FairQueue<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+    use std::time::Instant;
+
     use super::*;
+
+    fn take(queue: &mut FairQueue<i32>, whose: Whose, rows: usize, bytes: usize) -> Vec<i32> {
+        let mut crowd = Crowd::new(Instant::now());
+        let mut cut = Cut {
+            lanes: &[Lane::Interactive],
+            whose,
+            share: 1,
+            loud: Arc::new(HashSet::from([1])),
+            crowd: &mut crowd,
+        };
+        queue.take(&mut cut, rows, bytes)
+    }
 
     #[test]
     fn a_flooding_tenant_takes_turns() {
@@ -225,8 +234,25 @@ mod tests {
             queue.push(1, 10, n);
         }
         queue.push(2, 10, 1000);
-        assert_eq!(queue.take(4, 1_000), vec![0, 1000, 1, 2]);
+        let taken = take(&mut queue, Whose::Everyones, 4, 1_000);
+        assert_eq!(taken, vec![0, 1000, 1, 2]);
         assert_eq!(queue.len, 97);
+    }
+
+    #[test]
+    fn quiet_tenants_are_taken_without_the_loud_and_the_loud_without_them() {
+        let mut queue = FairQueue::default();
+        for n in 0..3 {
+            queue.push(1, 10, n);
+            queue.push(2, 10, 20 + n);
+            queue.push(3, 10, 30 + n);
+        }
+        let quiet = take(&mut queue, Whose::Quiet, 4, 1_000);
+        assert_eq!(quiet, vec![20, 30, 21, 31]);
+        assert_eq!(take(&mut queue, Whose::Loud, 9, 1_000), vec![0, 1, 2]);
+        assert_eq!(take(&mut queue, Whose::Loud, 9, 1_000), Vec::<i32>::new());
+        let rest = take(&mut queue, Whose::Quiet, 9, 1_000);
+        assert_eq!((rest, queue.len), (vec![22, 32], 0));
     }
 
     #[test]
@@ -235,7 +261,7 @@ mod tests {
         for n in 0..5 {
             queue.push(1, 600, n);
         }
-        assert_eq!(queue.take(100, 1_000), vec![0, 1]);
-        assert_eq!(queue.take(100, 10), vec![2]);
+        assert_eq!(take(&mut queue, Whose::Everyones, 100, 1_000), vec![0, 1]);
+        assert_eq!(take(&mut queue, Whose::Everyones, 100, 10), vec![2]);
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::queue::{Failure, Portion, Queues, Refusal, Signal, Source};
+use super::queue::{Cut, Failure, Portion, Queues, Refusal, Source};
+use super::signals::Signals;
 use super::tx::Tx;
 use super::{Lane, WriteError, WriterSettings};
 use crate::error::{DbError, DbErrorKind};
@@ -63,16 +64,14 @@ struct Kind<S: SetJob> {
 
 pub(crate) fn pair<S: SetJob>(
     set: S,
-    signals: Vec<Arc<Signal>>,
+    signals: &Signals,
     settings: &WriterSettings,
-    bulk_share: usize,
 ) -> (Submitter<S>, Arc<dyn Source>) {
-    let share = if S::LANE == Lane::Bulk { bulk_share } else { 1 };
     let kind = Arc::new(Kind {
         set,
-        queues: Queues::new(signals, settings),
-        rows_max: (settings.batch_rows_max / share).max(1),
-        bytes_max: settings.batch_bytes_max / share,
+        queues: Queues::new(signals.of(S::LANE), settings),
+        rows_max: settings.batch_rows_max,
+        bytes_max: settings.batch_bytes_max,
     });
     let source = Arc::new(SetSource(Arc::clone(&kind)));
     (Submitter { kind }, source)
@@ -118,12 +117,12 @@ impl<S: SetJob> Source for SetSource<S> {
         S::RANK
     }
 
-    fn take(&self, shard: usize, bulk: bool) -> Option<Box<dyn Portion>> {
-        if bulk != (S::LANE == Lane::Bulk) {
+    fn take(&self, shard: usize, cut: &mut Cut<'_>) -> Option<Box<dyn Portion>> {
+        if !cut.lanes.contains(&S::LANE) {
             return None;
         }
         let kind = &self.0;
-        let waiting = kind.queues.take(shard, kind.rows_max, kind.bytes_max);
+        let waiting = kind.queues.take(shard, cut, kind.rows_max, kind.bytes_max);
         (!waiting.is_empty()).then(|| {
             let (items, senders) = waiting.into_iter().map(|w| (w.item, w.sender)).unzip();
             Box::new(SetPortion {

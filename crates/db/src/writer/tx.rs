@@ -26,13 +26,15 @@ type Effect = Box<dyn FnOnce() + Send>;
 /// A running transaction.
 pub struct Tx<'c> {
     conn: &'c mut Conn,
+    is_crowded: bool,
     effects: Vec<Effect>,
 }
 
 impl<'c> Tx<'c> {
-    pub(crate) fn new(conn: &'c mut Conn) -> Self {
+    pub(crate) fn new(conn: &'c mut Conn, is_crowded: bool) -> Self {
         Self {
             conn,
+            is_crowded,
             effects: Vec::new(),
         }
     }
@@ -40,6 +42,11 @@ impl<'c> Tx<'c> {
     /// The connection. BEGIN, COMMIT and savepoints are the writer's alone.
     pub fn conn(&mut self) -> &mut Conn {
         self.conn
+    }
+
+    /// Whether some tenants write much beside quieter ones: bulk work should then write a little only.
+    pub fn is_crowded(&self) -> bool {
+        self.is_crowded
     }
 
     /// Runs `effect` once the commit has succeeded, on the writer's thread: keep it short.

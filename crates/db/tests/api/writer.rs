@@ -211,22 +211,72 @@ async fn a_full_queue_says_so_and_a_stopping_writer_writes_what_waits() {
     }
 }
 
+/// A job of `tenant` in `lane`.
+async fn insert_in(writer: &Writer, lane: Lane, tenant: i64, id: i64) {
+    let job = move |tx: &mut Tx<'_>| Ok::<_, TxError<()>>(insert(tx, id, "x")?);
+    let written = writer.with_tx(lane, tenant, 7, job).await;
+    written.expect("it is written");
+}
+
 #[tokio::test]
 async fn bulk_work_shares_no_transaction_with_what_somebody_waits_for() {
+    let temp = TempDb::sqlite();
+    let writer = Writer::start(&open(&temp), WriterSettings::default()).unwrap();
+    let jobs = join_all((0..4).map(|id| {
+        let lane = match id % 2 {
+            0 => Lane::Interactive,
+            _ => Lane::Bulk,
+        };
+        insert_in(&writer, lane, 1, id)
+    }));
+    in_one_batch(&writer, jobs).await;
+    // The one that held it up, then two of each kind.
+    let stats = writer.stats();
+    assert_eq!((stats.jobs, stats.commits), (5, 3));
+}
+
+#[tokio::test]
+async fn no_lane_waits_for_another_on_postgres() {
+    let temp = TempDb::postgres();
+    let writer = Writer::start(&open(&temp), WriterSettings::default()).unwrap();
+    // It holds its lane until the others have written.
+    let (outcome, wait) = mpsc::channel::<()>();
+    let held = writer.with_tx(Lane::Interactive, 1, 7, move |_tx| {
+        assert!(wait.recv().is_err());
+        Ok::<(), TxError<()>>(())
+    });
+    let others = async {
+        insert_in(&writer, Lane::Outcomes, 1, 1).await;
+        insert_in(&writer, Lane::Bulk, 1, 2).await;
+        drop(outcome);
+    };
+    let (held, ()) = join(held, others).await;
+    held.unwrap();
+}
+
+#[tokio::test]
+async fn beside_a_quiet_tenant_a_loud_one_writes_a_little_at_a_time() {
+    const LOUD_JOBS: i64 = 3_000;
     for temp in TempDb::both() {
         let database = open(&temp);
         let writer = Writer::start(&database, WriterSettings::default()).unwrap();
-        let one = async |id, lane| {
-            let job = move |tx: &mut Tx<'_>| Ok::<_, TxError<()>>(insert(tx, id, "x")?);
-            writer.with_tx(lane, 1, 7, job).await.unwrap();
-        };
-        let jobs = join_all((0..4).map(|id| match id % 2 {
-            0 => one(id, Lane::Interactive),
-            _ => one(id, Lane::Bulk),
+        let done = AtomicUsize::new(0);
+        let loud = join_all((0..LOUD_JOBS).map(async |id| {
+            insert_in(&writer, Lane::Interactive, 1, id).await;
+            done.fetch_add(1, Ordering::Relaxed);
         }));
-        in_one_batch(&writer, jobs).await;
-        // The one that held it up, then two of each kind.
-        let stats = writer.stats();
-        assert_eq!((stats.jobs, stats.commits), (5, 3), "{}", temp.url());
+        let quiet = async {
+            let mut jobs = 0;
+            while done.load(Ordering::Relaxed) < 3_000 {
+                insert_in(&writer, Lane::Interactive, 2, -1 - jobs).await;
+                jobs += 1;
+            }
+            jobs
+        };
+        let (_all, quiet_jobs) = join(loud, quiet).await;
+        // Alone it would have 64 jobs in each transaction.
+        let commits = writer.stats().commits - quiet_jobs.unsigned_abs();
+        assert!(commits > 100, "{commits} on {}", temp.url());
+        assert_eq!(rows(&database), LOUD_JOBS + quiet_jobs);
     }
 }

@@ -75,7 +75,7 @@ pub(super) async fn take(
     let taken = context
         .in_whole_tx(Lane::Bulk, tenant_id, "take what is due", move |tx| {
             let reserve = |bytes| slots.reserve(endpoint_id, memory_bytes(bytes));
-            claim::take(tx.conn(), &wanted, reserve)
+            claim::take(tx, &wanted, reserve)
         })
         .await;
     Look::Taken { endpoint_id, taken }
