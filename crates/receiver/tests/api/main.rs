@@ -6,6 +6,7 @@
     reason = "what the tests' own functions unwrap is as certain as in the tests"
 )]
 
+mod binary_mode;
 mod changes;
 mod concurrency;
 mod console;
