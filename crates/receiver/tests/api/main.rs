@@ -12,6 +12,7 @@ mod concurrency;
 mod console;
 mod console_doors;
 mod console_pictures;
+mod console_sources;
 mod handler;
 mod harness;
 mod keys;
