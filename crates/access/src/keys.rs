@@ -25,6 +25,17 @@ const FIRST_KEY: &str = "first";
 /// What another service in this process may do: look, and have events sent again.
 const LENT: [Scope; 2] = [Scope::Read, Scope::Manage];
 
+/// What a name that cannot be a key's is refused with.
+pub const KEY_NAME: &str = "needs 1 to 100 characters, none of them a control character";
+const NAME_CHARS_MAX: usize = 100;
+
+/// What a key is to be called, without blanks around it; nothing when [`KEY_NAME`] does not hold.
+pub fn key_name(text: &str) -> Option<&str> {
+    let name = text.trim();
+    let fits = (1..=NAME_CHARS_MAX).contains(&name.chars().count());
+    (fits && !name.contains(char::is_control)).then_some(name)
+}
+
 /// A key to be made.
 #[derive(Debug, Clone)]
 pub struct NewKey {

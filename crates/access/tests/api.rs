@@ -170,6 +170,9 @@ fn a_key_is_refused_with_the_field_to_mend() {
         let admin = house.keys.first().await.unwrap().unwrap();
         for (body, field) in [
             (json!({"name": " ", "scopes": ["read"]}), "name"),
+            (json!({"name": "a\u{0}b", "scopes": ["read"]}), "name"),
+            (json!({"name": "a\nb", "scopes": ["read"]}), "name"),
+            (json!({"name": "x".repeat(101), "scopes": ["read"]}), "name"),
             (json!({"name": "x", "scopes": []}), "scopes"),
             (json!({"name": "x", "scopes": ["root"]}), "scopes[0]"),
             (

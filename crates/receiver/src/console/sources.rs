@@ -92,9 +92,9 @@ pub(super) async fn list(state: Data<State>, visit: Visit) -> Result<SourcesPage
     })
 }
 
-/// A source as its form holds it.
+/// A source as its form holds it; a field that is not sent is not an empty one.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub(super) struct SourceForm {
     name: String,
     profile: String,

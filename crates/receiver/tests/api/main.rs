@@ -22,4 +22,5 @@ mod records;
 mod refusals;
 mod settings;
 mod sources;
+mod strange;
 mod webhooks;
