@@ -21,6 +21,8 @@ use crate::store::sources::{self, KeyRow, NewKey, SourceRow};
 
 /// Longest name, bytes.
 const NAME_BYTES_MAX: usize = 64;
+/// In the console it stands where the name of a source does.
+const PAGE_OF_NEW_ONES: &str = "new";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -106,6 +108,10 @@ fn is_name(name: &str) -> bool {
 }
 
 fn check_name(name: &str) -> Result<(), Problem> {
+    if name == PAGE_OF_NEW_ONES {
+        let message = "is taken: the page for new ones is called so";
+        return Err(Problem::invalid_field("name", message));
+    }
     let message = format!("use 1 to {NAME_BYTES_MAX} letters, digits, hyphens and underscores");
     is_name(name)
         .then_some(())

@@ -65,6 +65,8 @@ async fn what_no_database_holds_is_refused_by_its_field() {
     for temp in TempDb::both() {
         let shop = TestReceiver::start(&temp).await;
         shop.make_project().await;
+        let (status, refused) = shop.post("/api/v1/sources", &json!({"name": "new"})).await;
+        assert_eq!(status, 422, "{refused}");
         let long = "x".repeat(10_000);
         for odd in ["\0", "a\0b", long.as_str()] {
             for (path, field, body) in [
