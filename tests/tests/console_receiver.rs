@@ -253,7 +253,7 @@ async fn a_project_prints_as_its_job_sheet() {
 }
 
 /// Pages that a person opens, with something on each.
-const PAGES: [&str; 18] = [
+const PAGES: [&str; 20] = [
     "",
     "/projects",
     "/projects/new",
@@ -271,6 +271,8 @@ const PAGES: [&str; 18] = [
     "/sources",
     "/sources/new",
     "/sources/draftwire",
+    "/sources/floor",
+    "/sources/floor/edit",
     "/settings",
 ];
 
@@ -281,6 +283,9 @@ async fn no_page_is_wider_than_its_window() {
     let reconcile = format!("{}/reconcile", both.receiver);
     let compared = post(&reconcile, &json!({"source": "draftwire"})).await;
     assert_eq!(compared.unwrap().status, 200);
+    let sources = format!("{}/api/v1/sources", both.receiver);
+    let made = post(&sources, &json!({"name": "floor"})).await;
+    assert_eq!(made.unwrap().status, 201);
     let browser = Chromium::start().await;
     for (width, scheme) in [(400_u32, "dark"), (1280, "light")] {
         browser.look(width, scheme).await;
@@ -320,4 +325,8 @@ async fn somebody_is_signed_in_at_both_services() {
         browser.until("h1", "Overview").await;
         browser.until(".who", "Sign out").await;
     }
+    // Nobody has given the receiver a key for the pictures.
+    browser.open(&both.page("/design-files")).await;
+    assert_eq!(picture(&browser, "#list img").await, "image/png");
+    assert_eq!(browser.complaints().await, [""; 0]);
 }

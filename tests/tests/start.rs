@@ -1,10 +1,10 @@
 //! One command in an empty folder: what it says, what it makes, how it ends, and what it refuses.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use client::{Client, DesignFileQuery, FileQuery};
-use e2e::http::{http, post};
+use e2e::http::{get, http, items, post};
 use e2e::process::{Process, free_port, run};
 use e2e::turns;
 use serde_json::json;
@@ -26,17 +26,24 @@ struct Both {
 
 impl Both {
     fn new() -> Self {
+        Self::with(&[])
+    }
+
+    fn with(more: &[&str]) -> Self {
         let (ingest, receiver) = (free_port(), free_port());
-        let arguments = [
-            "--set".to_owned(),
+        let addresses = [
             format!("ingest.listen=127.0.0.1:{ingest}"),
-            "--set".to_owned(),
             format!("receiver.listen=127.0.0.1:{receiver}"),
         ];
+        let more = more.iter().map(ToString::to_string);
+        let settings = addresses.into_iter().chain(more);
+        let arguments: Vec<String> = settings
+            .flat_map(|setting| ["--set".to_owned(), setting])
+            .collect();
         let client = |port| Client::new(&format!("http://127.0.0.1:{port}"), None).unwrap();
         Self {
             receiver_url: format!("http://127.0.0.1:{receiver}"),
-            process: Process::new(arguments.to_vec(), ingest, tempdir().unwrap()),
+            process: Process::new(arguments, ingest, tempdir().unwrap()),
             ingest: client(ingest),
             receiver: client(receiver),
         }
@@ -152,6 +159,72 @@ async fn a_project_prints_with_its_pictures() {
         assert!(ended.output.contains(words), "{words}: {}", ended.output);
     }
     both.stop().await;
+}
+
+#[tokio::test]
+async fn the_receiver_asks_an_ingest_that_asks_for_keys() {
+    let _turn = turns::beside_others().await;
+    let mut both = Both::with(&["ingest.auth=true", "receiver.reconcile_minutes=0"]);
+    both.process.start();
+    let output = both.summary(1).await;
+    let key = output.split("shown this once: ").nth(1).unwrap();
+    let key = key.split_whitespace().next().unwrap().to_owned();
+    let (url, ingest) = (both.receiver_url.clone(), both.process.url());
+    for _ in 0..2 {
+        let files = items(&format!("{url}/design-files?q=BracketLeft")).await;
+        let picture = format!("{url}/console/design-files/{}/picture.png", files[0]["id"]);
+        let picture = http().get(picture).send().await.unwrap();
+        assert_eq!(picture.headers()["content-type"], "image/png");
+        let whole = json!({"source": "draftwire", "from_start": true});
+        let compared = post(&format!("{url}/reconcile"), &whole).await;
+        let compared = compared.unwrap().json;
+        assert_eq!(
+            (&compared["complete"], &compared["error"]),
+            (&json!(true), &json!(null)),
+            "{compared}"
+        );
+        assert_eq!(compared["missing_total"], 0);
+
+        // What it asks with opens nothing to others, is in no list and nowhere on the disk.
+        assert_eq!(get(&format!("{ingest}/files")).await.unwrap().status, 401);
+        let keys = http()
+            .get(format!("{ingest}/api/v1/keys"))
+            .bearer_auth(&key);
+        let keys: serde_json::Value = keys.send().await.unwrap().json().await.unwrap();
+        assert_eq!(keys["total"], 1, "{keys}");
+        both.stop().await;
+        for (path, bytes) in files_below(both.process.folder()) {
+            let is_key = |word: &[u8]| {
+                let is_of_key = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
+                word.starts_with(b"dw_") && word.iter().all(is_of_key)
+            };
+            // The length of a key; longer words hold one too.
+            let holds_key = bytes.windows(46).any(is_key);
+            assert!(!holds_key, "a key is in {}", path.display());
+        }
+        both.process.start();
+        both.process.healthy().await;
+    }
+    let said = both.process.output() + &both.process.log();
+    assert_eq!(said.matches("dw_").count(), said.matches(&key).count());
+    both.stop().await;
+}
+
+/// Every file below a folder of data with its bytes.
+fn files_below(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut folders = vec![folder.join("data")];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => files.push((path.clone(), std::fs::read(path).unwrap())),
+            }
+        }
+    }
+    assert!(files.len() > 2, "{files:?}");
+    files
 }
 
 #[tokio::test]

@@ -10,11 +10,9 @@ use service::{Json, Problem, get};
 use crate::caller::Caller;
 use crate::failure::{of_read, of_write};
 use crate::gate::allow;
-use crate::keys::{KeyError, Keys, NewKey};
+use crate::keys::{KEY_NAME, KeyError, Keys, NewKey, key_name};
 use crate::scope::{Scope, Scopes};
 use crate::store::KeyRecord;
-
-const NAME_CHARS_MAX: usize = 100;
 
 /// Adds the routes; the application data must hold `Data<Keys>` and `Data<Gate>`.
 pub fn routes(routes: &mut ServiceConfig) {
@@ -107,11 +105,8 @@ async fn revoke(keys: Data<Keys>, caller: Caller, id: Path<i64>) -> Result<HttpR
 
 impl CreateKey {
     fn check(self) -> Result<NewKey, Problem> {
-        let name = self.name.trim();
-        if name.is_empty() || name.chars().count() > NAME_CHARS_MAX {
-            let message = format!("needs 1 to {NAME_CHARS_MAX} characters");
-            return Err(Problem::invalid_field("name", message));
-        }
+        let unfit = || Problem::invalid_field("name", KEY_NAME);
+        let name = key_name(&self.name).ok_or_else(unfit)?;
         let scopes: Scopes = self.scopes.into_iter().collect();
         if scopes.is_empty() {
             let message = "needs at least one of upload, read, publish, manage, admin";

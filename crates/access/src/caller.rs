@@ -14,7 +14,7 @@ pub struct Caller {
     pub tenant_id: i64,
     /// The tenant's name, as events carry it.
     pub tenant: Arc<str>,
-    /// None when keys are not asked for.
+    /// None when keys are not asked for, and for another service in this process.
     pub key_id: Option<i64>,
     pub scopes: Scopes,
 }

@@ -7,10 +7,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use std::sync::Arc;
 
-use crate::keys::{KeyError, Keys, NewKey};
+use crate::keys::{KEY_NAME, KeyError, Keys, NewKey, key_name};
 use crate::scope::{Scope, Scopes};
-
-const NAME_CHARS_MAX: usize = 100;
 
 /// Why a key was not made or revoked.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +19,7 @@ pub enum KeyDeskError {
     Scope(String),
     #[error("--scopes: name at least one")]
     NoScope,
-    #[error("--name and --tenant: 1 to {NAME_CHARS_MAX} characters")]
+    #[error("--name and --tenant: each {KEY_NAME}")]
     Name,
     #[error(
         "--expires: `{0}` is neither a date like 2027-01-31 nor a time like 2027-01-31T12:00:00Z"
@@ -72,10 +70,8 @@ impl KeyDesk {
         scopes: &[String],
         expires: Option<&str>,
     ) -> Result<String, KeyDeskError> {
-        let fits = |text: &str| (1..=NAME_CHARS_MAX).contains(&text.trim().chars().count());
-        if !fits(name) || !fits(tenant) {
-            return Err(KeyDeskError::Name);
-        }
+        let named = |text| key_name(text).ok_or(KeyDeskError::Name);
+        let (name, tenant) = (named(name)?, named(tenant)?);
         let scope = |word: &String| {
             let found = Scope::parse(word.trim());
             found.ok_or_else(|| KeyDeskError::Scope(word.clone()))
@@ -85,11 +81,11 @@ impl KeyDesk {
             return Err(KeyDeskError::NoScope);
         }
         let new = NewKey {
-            name: name.trim().to_owned(),
+            name: name.to_owned(),
             scopes,
             expires_at_ms: expires.map(moment).transpose()?,
         };
-        let tenant_id = self.keys.tenant(tenant.trim()).await?;
+        let tenant_id = self.keys.tenant(tenant).await?;
         let created = self.keys.create(tenant_id, new).await?;
         Ok(created.text.expose().to_owned())
     }

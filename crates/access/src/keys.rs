@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use crate::caller::Caller;
 use crate::gate::Gate;
 use crate::key::KeyText;
-use crate::scope::Scopes;
+use crate::scope::{Scope, Scopes};
 use crate::store::{self, KeyRecord, NewRow};
 
 /// How soon a node hears of keys that another one made or revoked.
@@ -21,6 +21,20 @@ const REFRESH_EVERY: Duration = Duration::from_secs(2);
 const DEFAULT_TENANT: i64 = 1;
 /// Name of the key that a first start makes.
 const FIRST_KEY: &str = "first";
+
+/// What another service in this process may do: look, and have events sent again.
+const LENT: [Scope; 2] = [Scope::Read, Scope::Manage];
+
+/// What a name that cannot be a key's is refused with.
+pub const KEY_NAME: &str = "needs 1 to 100 characters, none of them a control character";
+const NAME_CHARS_MAX: usize = 100;
+
+/// What a key is to be called, without blanks around it; nothing when [`KEY_NAME`] does not hold.
+pub fn key_name(text: &str) -> Option<&str> {
+    let name = text.trim();
+    let fits = (1..=NAME_CHARS_MAX).contains(&name.chars().count());
+    (fits && !name.contains(char::is_control)).then_some(name)
+}
 
 /// A key to be made.
 #[derive(Debug, Clone)]
@@ -111,6 +125,23 @@ impl Keys {
             expires_at_ms: None,
         };
         self.create(DEFAULT_TENANT, key).await.map(Some)
+    }
+
+    /// Opens the default tenant to another service in this process, to look at everything and to have events sent again.
+    /// The key is kept in memory alone: it is in no list and no database, and ends with the process.
+    ///
+    /// # Errors
+    /// [`KeyError::Database`].
+    pub async fn lend(&self, key: &KeyText) -> Result<(), KeyError> {
+        let name = |conn: &mut Conn| store::tenant_name(conn, DEFAULT_TENANT);
+        let caller = Caller {
+            tenant_id: DEFAULT_TENANT,
+            tenant: Arc::from(self.database.reads().run(name).await?),
+            key_id: None,
+            scopes: LENT.into_iter().collect(),
+        };
+        self.gate.lend(key, caller);
+        Ok(())
     }
 
     /// The id of the tenant of this name, which is made when there is none.

@@ -37,6 +37,6 @@ pub use desk::{KeyDesk, KeyDeskError, ShownKey};
 pub use failure::{of_read, of_write};
 pub use gate::{Gate, allow};
 pub use key::KeyText;
-pub use keys::{CreatedKey, KeyError, Keys, NewKey};
+pub use keys::{CreatedKey, KEY_NAME, KeyError, Keys, NewKey, key_name};
 pub use scope::{Scope, Scopes};
 pub use store::{KeyRecord, key_names};

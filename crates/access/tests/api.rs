@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use access::{Caller, Keys, NewKey, Scope, allow};
+use access::{Caller, KeyText, Keys, NewKey, Scope, allow};
 use actix_web::http::StatusCode;
 use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
 use actix_web::web::{self, Data};
@@ -170,6 +170,9 @@ fn a_key_is_refused_with_the_field_to_mend() {
         let admin = house.keys.first().await.unwrap().unwrap();
         for (body, field) in [
             (json!({"name": " ", "scopes": ["read"]}), "name"),
+            (json!({"name": "a\u{0}b", "scopes": ["read"]}), "name"),
+            (json!({"name": "a\nb", "scopes": ["read"]}), "name"),
+            (json!({"name": "x".repeat(101), "scopes": ["read"]}), "name"),
             (json!({"name": "x", "scopes": []}), "scopes"),
             (json!({"name": "x", "scopes": ["root"]}), "scopes[0]"),
             (
@@ -223,4 +226,34 @@ fn other_nodes_hear_of_a_revocation() {
         shutdown.trigger();
         watching.await.unwrap();
     });
+}
+
+#[test]
+fn a_lent_key_opens_this_process_alone_and_is_in_no_list() {
+    for temp in TempDb::both() {
+        let house = house(temp, true);
+        rt::System::new().block_on(async {
+            let key = KeyText::generate().unwrap();
+            let get = |path: &str| TestRequest::get().uri(path);
+            assert_eq!(ask(&house, get("/read"), Some(key.expose())).await.0, 401);
+            house.keys.lend(&key).await.unwrap();
+            let (status, who) = ask(&house, get("/read"), Some(key.expose())).await;
+            assert_eq!((status.as_u16(), &who["tenant"]), (200, &json!("default")));
+            let publish = TestRequest::post().uri("/publish");
+            assert_eq!(ask(&house, publish, Some(key.expose())).await.0, 403);
+            // It does not go when keys are read anew, is no reason to make no first key, and is not the only one there is.
+            let first = house.keys.first().await.unwrap().unwrap();
+            assert_eq!(ask(&house, get("/read"), Some(key.expose())).await.0, 200);
+            let first = first.text.expose();
+            assert_eq!(ask(&house, get("/read"), Some(first)).await.0, 200);
+            assert_eq!(house.keys.list(1).await.unwrap().len(), 1);
+            // Another key is not lent beside it, and another process knows of none.
+            let second = KeyText::generate().unwrap();
+            house.keys.lend(&second).await.unwrap();
+            assert!(house.keys.gate().find(&second).is_none());
+            let other =
+                Keys::open(&house.database, &house.writer, house.clock.clone(), true).unwrap();
+            assert!(other.gate().find(&key).is_none());
+        });
+    }
 }

@@ -1,7 +1,7 @@
 //! Keys as pages show and make them, the same in both services: for `_keys.html`. Never shows a key's text but on the one
 //! page after it was made.
 
-use access::{KeyRecord, Keys, NewKey, Scope, Scopes};
+use access::{KEY_NAME, KeyRecord, Keys, NewKey, Scope, Scopes, key_name};
 use actix_web::web::{Data, Path};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -14,7 +14,6 @@ use crate::write::Time;
 
 /// Where they are shown.
 const AT: &str = "/console/settings";
-const NAME_CHARS_MAX: usize = 100;
 
 /// A key without its text.
 pub struct KeyLine {
@@ -74,16 +73,12 @@ pub async fn create_key(
     visit: Visit,
     Form(form): Form<KeyForm>,
 ) -> Result<Answer, Problem> {
-    let name = form.name.trim();
-    if name.is_empty() || name.chars().count() > NAME_CHARS_MAX {
-        let message = format!("needs 1 to {NAME_CHARS_MAX} characters");
-        return Err(Problem::invalid_field("name", message));
-    }
+    let unfit = || Problem::invalid_field("name", KEY_NAME);
+    let name = key_name(&form.name).ok_or_else(unfit)?;
     let words = form.scope.iter();
-    let scopes: Scopes = words.filter_map(|word| Scope::parse(word)).collect();
-    if scopes.is_empty() {
-        return Err(Problem::invalid_field("scope", "tick at least one"));
-    }
+    let scopes: Option<Scopes> = words.map(|word| Scope::parse(word)).collect();
+    let scopes = scopes.filter(|scopes| !scopes.is_empty());
+    let scopes = scopes.ok_or_else(|| Problem::invalid_field("scope", "tick at least one"))?;
     let new = NewKey {
         name: name.to_owned(),
         scopes,

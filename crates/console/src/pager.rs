@@ -33,7 +33,7 @@ impl Pager {
             offset => asked.with("offset", &offset.to_string()),
         };
         Self {
-            first: Count((offset + 1).min(total)),
+            first: Count(offset.saturating_add(1).min(total)),
             last: Count(last),
             is_more: false,
             total: Count(total),
@@ -53,6 +53,48 @@ impl Pager {
             is_more,
             total: Count(if is_more { COUNT_MAX } else { total }),
             ..Self::of(asked, offset, known)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::dev::Payload;
+    use actix_web::test::TestRequest;
+    use actix_web::{FromRequest, HttpRequest};
+
+    fn asked(request: &HttpRequest) -> Asked {
+        let asked = Asked::from_request(request, &mut Payload::None);
+        asked.into_inner().unwrap()
+    }
+
+    #[test]
+    fn a_part_ends_where_the_list_does_whatever_was_asked() {
+        let asked = asked(&TestRequest::with_uri("/x?q=a").to_http_request());
+        for (offset, total, first, last, before, after) in [
+            (0, 0, 0, 0, None, None),
+            (0, 50, 1, 50, None, None),
+            (0, 51, 1, 50, None, Some("/x?q=a&offset=50")),
+            (50, 51, 51, 51, Some("/x?q=a"), None),
+            (7, 3, 3, 3, Some("/x?q=a"), None),
+            (
+                i64::MAX,
+                3,
+                3,
+                3,
+                Some("/x?q=a&offset=9223372036854775757"),
+                None,
+            ),
+        ] {
+            let pager = Pager::of(&asked, offset, total);
+            assert_eq!((pager.first, pager.last), (Count(first), Count(last)));
+            assert_eq!(pager.before.as_deref(), before);
+            assert_eq!(pager.after.as_deref(), after);
+        }
+        for offset in [0, i64::MAX] {
+            let many = Pager::of_many(&asked, offset, 50, COUNT_MAX + 1);
+            assert!(many.is_more && many.total == Count(COUNT_MAX));
         }
     }
 }

@@ -1,16 +1,16 @@
 //! Both services in one process: two listeners, two databases, and nothing between them but HTTP.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
 use client::{Client, DesignFileQuery, FileQuery, FileRecord, UploadOptions};
-use ingest::{Ingest, IngestSettings};
+use ingest::{Ingest, IngestSettings, KeyText};
 use receiver::{Receiver, ReceiverSettings};
-use service::{Settings, Shutdown, bind, stop_on_signal, telemetry};
+use service::{SecretText, Settings, Shutdown, bind, stop_on_signal, telemetry};
 
 use crate::cli::{Service, SettingsArgs};
 use crate::keys;
@@ -40,7 +40,8 @@ pub(crate) async fn run(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
         ingest: ingest_listener.local_addr()?,
         receiver: receiver_listener.local_addr()?,
     };
-    let more = wiring(&first, &addresses)?;
+    let is_wired = is_wired(&first)?;
+    let more = wiring(&first, &addresses, is_wired)?;
     let settings = args.load(&more)?;
     let running = Running {
         args,
@@ -48,10 +49,7 @@ pub(crate) async fn run(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
         settings: settings.clone(),
         level,
     };
-    let mut ingest_settings = IngestSettings::read(&settings)?;
-    let mut receiver_settings = ReceiverSettings::load(&settings)?;
-    ingest_settings.http.servers_in_process = 2;
-    receiver_settings.receiver.http.servers_in_process = 2;
+    let (ingest_settings, receiver_settings) = of_both(&settings, is_wired)?;
     let data_dir = ingest_settings.data_dir.clone();
     let ask_for_keys = [ingest_settings.auth, receiver_settings.receiver.auth];
 
@@ -101,36 +99,69 @@ pub(crate) async fn run(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What makes the receiver the first subscriber, unless the settings name sources and subscriptions.
-fn wiring(settings: &Settings, addresses: &Addresses) -> anyhow::Result<Vec<String>> {
+/// Whether the receiver is made the first subscriber: not where the settings name sources or subscriptions.
+fn is_wired(settings: &Settings) -> anyhow::Result<bool> {
+    let sources: BTreeMap<String, serde_json::Value> = settings.section("sources")?;
+    let subscriptions: BTreeMap<String, serde_json::Value> =
+        settings.section("ingest.delivery.subscriptions")?;
+    Ok(sources.is_empty() && subscriptions.is_empty())
+}
+
+/// The addresses that were taken, and what wires the services to each other.
+fn wiring(
+    settings: &Settings,
+    addresses: &Addresses,
+    is_wired: bool,
+) -> anyhow::Result<Vec<String>> {
     let mut more = vec![
         format!("ingest.listen={}", addresses.ingest),
         format!("receiver.listen={}", addresses.receiver),
     ];
-    let sources: BTreeMap<String, serde_json::Value> = settings.section("sources")?;
-    let subscriptions: BTreeMap<String, serde_json::Value> =
-        settings.section("ingest.delivery.subscriptions")?;
-    if sources.is_empty() && subscriptions.is_empty() {
+    if is_wired {
         let data_dir: String = settings.section("data_dir")?;
         let secret = ingest::signing_secret(Path::new(&data_dir))
             .with_context(|| format!("the signing secret in {data_dir} cannot be made or read"))?;
-        let url = format!("http://{}/webhooks/{SOURCE}/event", addresses.receiver);
+        let (ingest, receiver) = (from_here(addresses.ingest), from_here(addresses.receiver));
+        let url = format!("http://{receiver}/webhooks/{SOURCE}/event");
         more.extend([
             format!("sources.{SOURCE}.profile=standard"),
             format!("sources.{SOURCE}.secrets={secret}"),
+            format!("sources.{SOURCE}.reconcile_url=http://{ingest}"),
+            format!("sources.{SOURCE}.reconcile_subscription={SUBSCRIPTION}"),
             format!("ingest.delivery.subscriptions.{SUBSCRIPTION}.url={url}"),
             format!("ingest.delivery.subscriptions.{SUBSCRIPTION}.secret={secret}"),
         ]);
-        // Where no key is needed the receiver can ask what it is owed.
-        if !settings.section::<bool>("ingest.auth")? {
-            let url = addresses.ingest;
-            more.extend([
-                format!("sources.{SOURCE}.reconcile_url=http://{url}"),
-                format!("sources.{SOURCE}.reconcile_subscription={SUBSCRIPTION}"),
-            ]);
-        }
     }
     Ok(more)
+}
+
+/// What somebody on this machine calls who listens there: one who listens everywhere is asked on loopback.
+fn from_here(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// Each service's own. Where ingest asks for keys, the receiver that is wired to it gets one for pictures and for
+/// missing events: it is made anew with every start, and stands in neither settings nor database.
+fn of_both(
+    settings: &Settings,
+    is_wired: bool,
+) -> anyhow::Result<(IngestSettings, ReceiverSettings)> {
+    let mut ingest = IngestSettings::read(settings)?;
+    let mut receiver = ReceiverSettings::load(settings)?;
+    ingest.http.servers_in_process = 2;
+    receiver.receiver.http.servers_in_process = 2;
+    let source = receiver.sources.get_mut(SOURCE);
+    if let Some(source) = source.filter(|_| is_wired && ingest.auth) {
+        let key = KeyText::generate().context("the system gives no randomness for a key")?;
+        source.reconcile_key = SecretText::from(key.expose().to_owned());
+        ingest.lent_key = Some(key);
+    }
+    Ok((ingest, receiver))
 }
 
 /// Takes the samples in when there is nothing yet, and says what there is to see.
@@ -140,8 +171,9 @@ async fn welcome(
     empty: bool,
     data_dir: &Path,
 ) -> anyhow::Result<()> {
-    let client =
-        |address, key: &Option<String>| Client::new(&format!("http://{address}"), key.as_deref());
+    let client = |address, key: &Option<String>| {
+        Client::new(&format!("http://{}", from_here(address)), key.as_deref())
+    };
     let ingest = client(addresses.ingest, ingest_key)?;
     let receiver = client(addresses.receiver, receiver_key)?;
     until_healthy(&ingest).await?;
@@ -214,4 +246,21 @@ fn described(file: &FileRecord) -> String {
         file.quantity
             .map_or_else(unknown, |quantity| quantity.to_string()),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_listens_everywhere_is_asked_on_loopback() {
+        for (listens, asked) in [
+            ("0.0.0.0:8081", "127.0.0.1:8081"),
+            ("[::]:8081", "[::1]:8081"),
+            ("127.0.0.1:8081", "127.0.0.1:8081"),
+            ("192.0.2.7:80", "192.0.2.7:80"),
+        ] {
+            assert_eq!(from_here(listens.parse().unwrap()).to_string(), asked);
+        }
+    }
 }

@@ -35,7 +35,7 @@ mod tenants;
 mod waiters;
 pub mod watch;
 
-pub use access::{KeyDesk, KeyDeskError, ShownKey};
+pub use access::{KeyDesk, KeyDeskError, KeyText, ShownKey};
 pub use api::description::openapi;
 pub use extraction::{
     LocalReader, LocalReaderError, ReadError, this_is_the_worker_program, worker_main,

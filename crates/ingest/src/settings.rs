@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use access::KeyText;
 use console::ConsoleSettings;
 use db::{DatabaseSection, DatabaseSettings, UrlError, WriterSettings};
 use delivery::{DeliverySettings, SubscriptionSettings};
@@ -45,6 +46,8 @@ pub struct IngestSettings {
     /// None when no mail is sent.
     pub mail: Option<MailSettings>,
     pub grace_seconds: u64,
+    /// What another service in this process may ask with; never in a file.
+    pub lent_key: Option<KeyText>,
 }
 
 /// Bounds of one upload request.
@@ -195,6 +198,7 @@ impl IngestSettings {
             printed: settings.print(),
             mail: settings.section::<MailSection>("ingest.mail")?.settings()?,
             grace_seconds: settings.section("shutdown.grace_seconds")?,
+            lent_key: None,
             public_url: match public_url.trim_end_matches('/') {
                 "" => format!("http://{listen}"),
                 url => url.to_owned(),

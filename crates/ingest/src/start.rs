@@ -116,12 +116,7 @@ impl Ingest {
         extraction::spawn(&runner, &state, &work, &readers, &settings.extraction)?;
         let sweep = remove::sweep(Arc::clone(&state), state.stopping.clone());
         runner.spawn("removals", sweep);
-        let clock = Arc::clone(&state.clock);
-        let keys = Keys::open(&state.database, &state.writer, clock, settings.auth)?;
-        let first_key = match settings.auth {
-            true => keys.first().await?.map(|key| key.text.expose().to_owned()),
-            false => None,
-        };
+        let (keys, first_key) = open_keys(&state, &settings).await?;
         runner.spawn("keys", keys.clone().watch(state.stopping.clone()));
         let watched = Watched {
             state: Arc::clone(&state),
@@ -245,6 +240,23 @@ impl Ingest {
         let row = reads.run(|conn| conn.row::<One>(sql("SELECT id FROM files LIMIT 1")));
         Ok(row.await?.is_none())
     }
+}
+
+/// The keys, and the administrator's one if this start has made it.
+async fn open_keys(
+    state: &ServiceState,
+    settings: &IngestSettings,
+) -> Result<(Keys, Option<String>), StartError> {
+    let clock = Arc::clone(&state.clock);
+    let keys = Keys::open(&state.database, &state.writer, clock, settings.auth)?;
+    let first_key = match settings.auth {
+        true => keys.first().await?.map(|key| key.text.expose().to_owned()),
+        false => None,
+    };
+    if let Some(key) = &settings.lent_key {
+        keys.lend(key).await?;
+    }
+    Ok((keys, first_key))
 }
 
 /// The service's keys, at the machine itself; it may run or not. Blocks.

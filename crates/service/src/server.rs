@@ -36,6 +36,8 @@ pub struct ServerLimits {
     pub body_bytes_max: usize,
     /// Time for such a body to arrive.
     pub body_seconds_max: u64,
+    /// Longest time in which a client takes nothing of its answer; 0: as long as the system has patience.
+    pub answer_pause_seconds_max: u64,
 }
 
 impl ServerLimits {
@@ -115,6 +117,7 @@ where
     let connections = descriptors::connections(connections, workers, shared);
     // The standard library lets few wait, and a crowd that comes at once would try again seconds later.
     rustix::net::listen(&listener, CONNECTIONS_WAITING_MAX)?;
+    limit_pauses(&listener, limits.answer_pause_seconds_max)?;
     let mut server = HttpServer::new(move || app(routes.clone(), body))
         .workers(workers)
         .max_connections(connections)
@@ -143,4 +146,12 @@ where
     // The server acts on its handle only while it is polled.
     let ((), ended) = tokio::join!(handle.stop(true), server);
     ended
+}
+
+/// Has the system end a connection whose other side has taken nothing of what waits to be sent for so long: the server
+/// itself waits for ever. Connections have it from their listener (tcp(7), `TCP_USER_TIMEOUT`).
+fn limit_pauses(listener: &TcpListener, seconds: u64) -> io::Result<()> {
+    let pause_ms = seconds.saturating_mul(1000).try_into().unwrap_or(u32::MAX);
+    rustix::net::sockopt::set_tcp_user_timeout(listener, pause_ms)?;
+    Ok(())
 }

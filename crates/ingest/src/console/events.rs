@@ -12,8 +12,8 @@ use console::{Answer, Asked, Frame, Pager, Time, Visit, said};
 use contract::EventId;
 use db::{Conn, DbError};
 use delivery::{DeliveryFilter, EventFilter, LoggedEvent, Page};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use service::{Form, Json, Problem};
@@ -254,16 +254,27 @@ pub(super) async fn create(
     }
 }
 
+/// The form as the API takes it.
+#[derive(Serialize)]
+struct Input<'f> {
+    #[serde(rename = "type")]
+    event_type: &'f str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    subject: &'f str,
+    data: &'f RawValue,
+}
+
 fn input<T: DeserializeOwned>(form: &EventForm) -> Result<Json<T>, Problem> {
-    let data = RawValue::from_string(form.data.clone())
+    let data: &RawValue = serde_json::from_str(&form.data)
         .map_err(|cause| Problem::invalid_field("data", format!("it is no JSON: {cause}")))?;
-    let mut event = serde_json::json!({ "type": form.r#type, "data": data });
-    if let (false, Value::Object(event)) = (form.subject.trim().is_empty(), &mut event) {
-        event.insert("subject".to_owned(), form.subject.trim().into());
-    }
-    // Through its text: the data are kept byte for byte.
-    let input = serde_json::from_str(&event.to_string());
+    let event = Input {
+        event_type: &form.r#type,
+        subject: form.subject.trim(),
+        data,
+    };
+    // Through its text: the data are kept byte for byte, and are judged where the API judges them.
+    let input = serde_json::to_string(&event).and_then(|event| serde_json::from_str(&event));
     input
         .map(Json)
-        .map_err(|cause: serde_json::Error| Problem::invalid_field("body", cause.to_string()))
+        .map_err(|cause| Problem::invalid_field("body", cause.to_string()))
 }

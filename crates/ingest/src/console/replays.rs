@@ -27,7 +27,7 @@ type State = Data<Arc<ServiceState>>;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
-    offset: Option<i64>,
+    offset: Option<u32>,
 }
 
 #[derive(Template, WebTemplate)]
@@ -100,16 +100,16 @@ pub(super) async fn list(
     visit: Visit,
     asked: Asked<ListQuery>,
 ) -> Result<ReplaysPage, Problem> {
-    let offset = asked.query.offset.unwrap_or(0).max(0);
+    let offset = asked.query.offset.unwrap_or(0);
     let (lines, total) = listed(&state, &visit, offset).await?;
-    let pager = Pager::of(&asked, offset, total);
+    let pager = Pager::of(&asked, offset.into(), total);
     page(&state, &visit, lines, Some(pager)).await
 }
 
 async fn listed(
     state: &State,
     visit: &Visit,
-    offset: i64,
+    offset: u32,
 ) -> Result<(Vec<ReplayLine>, i64), Problem> {
     let query = json!({ "limit": PAGE_ITEMS, "offset": offset });
     let query = serde_json::from_value(query).map_err(Problem::internal)?;
@@ -135,9 +135,9 @@ async fn page(
     })
 }
 
-/// What is to be sent again, as the form holds it.
+/// What is to be sent again, as the form holds it; a field that is not sent is not an empty one.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub(super) struct ReplayForm {
     since: String,
     until: String,

@@ -10,11 +10,12 @@ use crate::api::webhooks::subscription_input::{
     MASKED, ORDERING, SIGNING, SubscriptionInput, name_of,
 };
 
-/// Every field as text; what is empty is as if never set.
+/// Every field as text; what is empty is as if never set, what is not sent is refused.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub(super) struct SubscriptionForm {
     /// Of the record that the person saw; empty for one to be made.
+    #[serde(default)]
     pub(super) version: String,
     pub(super) url: String,
     /// Apart by commas or blanks.
@@ -24,6 +25,7 @@ pub(super) struct SubscriptionForm {
     pub(super) profile: String,
     pub(super) signing: String,
     /// Only for one to be made.
+    #[serde(default)]
     pub(super) secret: String,
     /// `Name: value`, one a line.
     pub(super) headers: String,

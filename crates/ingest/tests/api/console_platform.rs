@@ -230,7 +230,12 @@ async fn dead_letters_are_seen_and_sent_again() {
         "{}",
         refused.text()
     );
-    let page = browser.send(&form, &[("subject", "order/7")]).await;
+    for data in ["1e400", "{\"a\":1e400}", "[]", "{} {}"] {
+        let refused = browser.send(&form, &[("data", data)]).await;
+        assert_eq!(refused.status, 422, "{data}");
+    }
+    let typed = [("subject", "order/7"), ("data", "{\"total\": 1.50}")];
+    let page = browser.send(&form, &typed).await;
     page.assert_says("The event is published");
     page.assert_says("order/7");
     let began = std::time::Instant::now();
@@ -255,7 +260,9 @@ async fn dead_letters_are_seen_and_sent_again() {
         .send(&dead.form("/console/dead-letters/redeliver"), &[])
         .await;
     page.assert_says("1 deliveries are sent again");
-    endpoint.wait_for(2, PATIENCE).await;
+    let sent = endpoint.wait_for(2, PATIENCE).await;
+    let body = String::from_utf8_lossy(&sent[1].body);
+    assert!(body.contains(r#"{"total": 1.50}"#), "as typed: {body}");
     let began = std::time::Instant::now();
     while !browser.open(&link).await.text().contains("delivered") {
         assert!(began.elapsed() < PATIENCE);

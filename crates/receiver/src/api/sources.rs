@@ -21,6 +21,8 @@ use crate::store::sources::{self, KeyRow, NewKey, SourceRow};
 
 /// Longest name, bytes.
 const NAME_BYTES_MAX: usize = 64;
+/// In the console it stands where the name of a source does.
+const PAGE_OF_NEW_ONES: &str = "new";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -99,13 +101,19 @@ fn missing() -> Refused {
     Refused::Missing("a source of this name".to_owned())
 }
 
+/// Whether a source may be called so; of other names there is none, and no database need be asked.
+fn is_name(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(fits)
+}
+
 fn check_name(name: &str) -> Result<(), Problem> {
-    let well_formed = (1..=NAME_BYTES_MAX).contains(&name.len())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if name == PAGE_OF_NEW_ONES {
+        let message = "is taken: the page for new ones is called so";
+        return Err(Problem::invalid_field("name", message));
+    }
     let message = format!("use 1 to {NAME_BYTES_MAX} letters, digits, hyphens and underscores");
-    well_formed
+    is_name(name)
         .then_some(())
         .ok_or_else(|| Problem::invalid_field("name", message))
 }
@@ -225,6 +233,9 @@ pub(crate) fn hint(text: &str) -> String {
 
 /// One of the settings is changed there alone, whoever asks.
 fn refuse_configured(state: &State, tenant: i64, name: &str) -> Result<(), Problem> {
+    if !is_name(name) {
+        return Err(missing().into());
+    }
     let source = state.sources.find(name);
     let is_ours = source.is_some_and(|source| source.tenant_id == tenant);
     match is_ours && state.source_book.configured.has(name) {
@@ -323,6 +334,9 @@ pub(crate) async fn get(
     let all = configured(&state, tenant, now_ms).into_iter();
     if let Some(found) = all.into_iter().find(|source| source.name == *name) {
         return Ok(HttpResponse::Ok().json(found));
+    }
+    if !is_name(&name) {
+        return Err(missing().into());
     }
     let found = read(&state, move |conn| {
         let row = sources::find(conn, tenant, &named)?;

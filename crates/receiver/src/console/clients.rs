@@ -69,10 +69,12 @@ pub(super) async fn list(
     })
 }
 
-/// A client as its form holds it.
+/// A client as its form holds it; a field that is not sent is not an empty one.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub(super) struct ClientForm {
+    /// Where it is made.
+    #[serde(default)]
     code: String,
     name: String,
     email: String,

@@ -27,7 +27,8 @@ impl Refusal {
             [] => ("", problem.detail()),
         };
         Ok(Self {
-            field: field.to_owned(),
+            // A form holds what stands below `options` in a body beside the rest.
+            field: field.strip_prefix("options.").unwrap_or(field).to_owned(),
             text: text.to_owned(),
             code: problem.code(),
         })

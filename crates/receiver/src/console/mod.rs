@@ -16,6 +16,7 @@ mod project;
 mod projects;
 mod records;
 mod settings;
+mod source_options;
 mod sources;
 mod summary;
 mod trouble;
@@ -136,6 +137,8 @@ const DOORS: &[Door] = &[
     shows("/console/sources/new", || get().to(sources::form)).asking(Scope::Manage),
     does("/console/sources/new", || post().to(sources::create)),
     shows("/console/sources/{name}", || get().to(sources::show)).asking(Scope::Manage),
+    shows("/console/sources/{name}/edit", || get().to(source_options::form)).asking(Scope::Manage),
+    does("/console/sources/{name}/edit", || post().to(source_options::change)),
     does("/console/sources/{name}/keys", || post().to(sources::add_key)),
     does("/console/sources/{name}/keys/{id}/delete", || post().to(sources::remove_key)),
     does("/console/sources/{name}/delete", || post().to(sources::delete)),

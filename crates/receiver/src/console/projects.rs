@@ -77,14 +77,18 @@ async fn client_choices(state: &Data<State>, visit: &Visit) -> Result<Vec<Client
     Ok(listed.items)
 }
 
-/// A project as its forms hold it.
+/// A project as its forms hold it; a field that is not sent is not an empty one.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub(super) struct ProjectForm {
+    /// These three where it is made.
+    #[serde(default)]
     pub(super) code: String,
+    #[serde(default)]
     pub(super) client_code: String,
-    pub(super) name: String,
+    #[serde(default)]
     pub(super) status: String,
+    pub(super) name: String,
     pub(super) due_date: String,
     pub(super) material: String,
     pub(super) thickness_mm: String,
@@ -121,13 +125,27 @@ pub(super) struct NewPage {
     refusal: Option<Refusal>,
 }
 
-/// `GET /console/projects/new`; fields may be filled in by a link.
+/// What a link fills in.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Filled {
+    code: String,
+    client_code: String,
+}
+
+/// `GET /console/projects/new`.
 pub(super) async fn form(
     state: Data<State>,
     visit: Visit,
-    asked: Asked<ProjectForm>,
+    asked: Asked<Filled>,
 ) -> Result<NewPage, Problem> {
-    new_page(&state, &visit, asked.query, None).await
+    let Filled { code, client_code } = asked.query;
+    let form = ProjectForm {
+        code,
+        client_code,
+        ..ProjectForm::default()
+    };
+    new_page(&state, &visit, form, None).await
 }
 
 async fn new_page(

@@ -26,24 +26,28 @@ const FOREIGN: [&str; 2] = ["github", "stripe"];
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Source {
-    name: String,
+    pub(super) name: String,
     endpoint: String,
     configured: bool,
-    options: Option<Options>,
-    profile: String,
+    /// Those of the settings show none.
+    pub(super) options: Option<Options>,
+    pub(super) profile: String,
     keys: Vec<Key>,
     secret: Option<String>,
 }
 
-/// How it sends, as far as it is shown.
+/// How it sends, beside its profile.
 #[derive(Debug, Deserialize)]
 pub(super) struct Options {
-    tolerance_seconds: u32,
-    allow_unsigned: bool,
-    body_only_signature: bool,
-    legacy_sorted_signature: bool,
-    allow_networks: Vec<String>,
-    unknown_project: String,
+    pub(super) tolerance_seconds: u32,
+    pub(super) allow_unsigned: bool,
+    pub(super) body_only_signature: bool,
+    pub(super) legacy_sorted_signature: bool,
+    pub(super) unsigned_ids: bool,
+    pub(super) allow_networks: Vec<String>,
+    /// 0: the receiver's own limit.
+    pub(super) body_bytes_max: usize,
+    pub(super) unknown_project: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -88,9 +92,9 @@ pub(super) async fn list(state: Data<State>, visit: Visit) -> Result<SourcesPage
     })
 }
 
-/// A source as its form holds it.
+/// A source as its form holds it; a field that is not sent is not an empty one.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub(super) struct SourceForm {
     name: String,
     profile: String,
@@ -121,25 +125,37 @@ async fn new_page(
     form: SourceForm,
     refusal: Option<Refusal>,
 ) -> Result<NewPage, Problem> {
-    let own = Profile::ALL.iter().map(|profile| profile.name());
     Ok(NewPage {
         frame: framed(state, visit, "New source", AT).await?,
-        profiles: own.chain(FOREIGN).collect(),
+        profiles: profiles(),
         form,
         refusal,
     })
 }
 
+/// Every form that requests may have.
+pub(super) fn profiles() -> Vec<&'static str> {
+    let own = Profile::ALL.iter().map(|profile| profile.name());
+    own.chain(FOREIGN).collect()
+}
+
+/// Networks as they are typed.
+pub(super) fn networks(text: &str) -> Vec<&str> {
+    let texts = text.split([',', ' ', '\n', '\r', '\t']);
+    texts.filter(|text| !text.is_empty()).collect()
+}
+
 impl SourceForm {
     fn body(&self) -> serde_json::Map<String, Value> {
-        let networks = self.allow_networks.split([',', ' ', '\n', '\r', '\t']);
-        let networks: Vec<&str> = networks.filter(|text| !text.is_empty()).collect();
         let mut options = texts([
             ("profile", &self.profile),
             ("unknown_project", &self.unknown_project),
         ]);
         options.retain(|_, value| !value.is_null());
-        options.insert("allow_networks".to_owned(), json!(networks));
+        options.insert(
+            "allow_networks".to_owned(),
+            json!(networks(&self.allow_networks)),
+        );
         let mut fields = texts([("secret", &self.secret), ("public_key", &self.public_key)]);
         fields.insert("name".to_owned(), json!(self.name.trim()));
         fields.insert("options".to_owned(), Value::Object(options));

@@ -12,6 +12,8 @@ use crate::source::{Accepted, Source, Verified};
 
 /// Longest origin.
 const ORIGIN_BYTES_MAX: usize = 128;
+/// Longest sentence about an event that cannot be used.
+const MESSAGE_CHARS_MAX: usize = 500;
 
 /// An accepted event.
 #[derive(Debug, Clone)]
@@ -119,6 +121,14 @@ pub(crate) fn submission(tenant: i64, events: Vec<Incoming>) -> Submission<Vec<I
     }
 }
 
+/// What is said of an event as it can be kept: it may hold what the event held.
+fn kept(message: &str) -> String {
+    let shortened = message.chars().take(MESSAGE_CHARS_MAX);
+    // PostgreSQL's texts cannot hold it.
+    let kept = shortened.map(|c| if c == '\0' { '\u{fffd}' } else { c });
+    kept.collect()
+}
+
 impl FileEvent {
     fn of(
         source_id: i64,
@@ -128,7 +138,7 @@ impl FileEvent {
     ) -> Result<Self, InvalidFact> {
         let snapshot = FileSnapshot::from_data(&event.data).map_err(|error| InvalidFact {
             field: "data".to_owned(),
-            message: error.to_string(),
+            message: kept(&error.to_string()),
         })?;
         let origin = text("origin", event.origin.clone(), ORIGIN_BYTES_MAX)?;
         Ok(Self {

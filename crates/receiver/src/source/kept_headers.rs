@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 /// Most headers that are kept of a request.
 const KEPT_MAX: usize = 64;
 /// Longest value that is kept, bytes.
-const VALUE_BYTES_MAX: usize = 512;
+pub(super) const VALUE_BYTES_MAX: usize = 512;
 /// Longest text of all, bytes.
 pub(crate) const KEPT_BYTES_MAX: usize = 8192;
 /// What stands in the place of a value that proves something.
@@ -21,11 +21,28 @@ const PROOFS: [&str; 7] = [
     "key",
 ];
 
+/// What an event is read from: kept before all others, however many there are.
+const READ: [&str; 10] = [
+    "content-type",
+    "x-github-event",
+    "ce-specversion",
+    "ce-id",
+    "ce-source",
+    "ce-type",
+    "ce-time",
+    "ce-subject",
+    "ce-sequence",
+    "ce-origin",
+];
+
 /// The headers as a JSON object of texts; of several values of one name the last stays.
 pub(crate) fn kept_headers<'h>(headers: impl Iterator<Item = (&'h str, &'h [u8])>) -> String {
+    let is_read = |name: &str| READ.iter().any(|one| name.eq_ignore_ascii_case(one));
+    let mut headers: Vec<(&str, &[u8])> = headers.collect();
+    headers.sort_by_key(|(name, _)| !is_read(name));
     let mut kept: BTreeMap<String, String> = BTreeMap::new();
     let mut bytes = 2;
-    for (name, value) in headers.take(KEPT_MAX) {
+    for (name, value) in headers.into_iter().take(KEPT_MAX) {
         let name = name.to_ascii_lowercase();
         let value = match PROOFS.iter().any(|word| name.contains(word)) {
             true => MASK.to_owned(),
@@ -93,6 +110,13 @@ mod tests {
         assert_eq!(value_of(&kept, "user-agent").unwrap().len(), 512);
         let many: Vec<String> = (0..1000).map(|n| format!("x-{n}")).collect();
         let many = many.iter().map(|name| (name.as_str(), long.as_bytes()));
-        assert!(kept_headers(many).len() <= KEPT_BYTES_MAX + 2);
+        let many = many.chain(READ.map(|name| (name, &b"read"[..])));
+        let text = kept_headers(many);
+        assert!(text.len() <= KEPT_BYTES_MAX + 2);
+        let kept = stored_headers(&text);
+        assert!(
+            READ.iter()
+                .all(|name| value_of(&kept, name) == Some("read"))
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! The senders whose webhooks are accepted, and whether a request is really theirs. Must never write:
 //! a flood of bad signatures costs nothing but the arithmetic.
 
+mod binary_mode;
 mod kept_headers;
 mod options;
 mod vault;
@@ -162,9 +163,15 @@ impl Format {
         now_ms: i64,
     ) -> Result<ReceivedEvent, Refusal> {
         match self {
+            Self::Wire(_) if self.is_binary(headers, body) => binary_mode::parse(headers, body),
             Self::Wire(profile) => parse(profile, body),
             Self::Foreign(sender) => sender.parse(headers, body, now_ms),
         }
+    }
+
+    /// Whether the attributes of the event, its id among them, are headers and not in the body.
+    fn is_binary<H: Headers + ?Sized>(self, headers: &H, body: &[u8]) -> bool {
+        self == Self::Wire(Profile::CloudEvents) && binary_mode::is_binary(headers, body)
     }
 }
 
@@ -234,7 +241,8 @@ impl Source {
 
     /// Verifies, then parses. The key is the signed id, else the id in the body, else the body's SHA-256:
     /// a captured body that comes again without its signed headers is still a repeat. The events of an array
-    /// have their own ids: the request's is the array's.
+    /// have their own ids: the request's is the array's. In the binary mode of `CloudEvents` the body says nothing of
+    /// the event's id, so it is the id's SHA-256 that stands for one that is no key.
     ///
     /// # Errors
     /// [`Refusal`], every variant.
@@ -245,21 +253,24 @@ impl Source {
         now_ms: i64,
     ) -> Result<Arrived, Refusal> {
         let (id, body, verified) = self.judge(headers, body, now_ms)?;
+        let is_binary = self.format.is_binary(headers, &body);
         let accepted = |id: Option<String>, body: &[u8]| {
             let event = self.format.parse(headers, body, now_ms)?;
-            let key = id
-                .or_else(|| event.id.clone().filter(|id| is_key(id)))
-                .unwrap_or_else(|| dedupe_key(body));
+            let own = || match &event.id {
+                Some(id) if is_key(id) => id.clone(),
+                Some(id) if is_binary => dedupe_key(id.as_bytes()),
+                Some(_) | None => dedupe_key(body),
+            };
             Ok(Accepted {
-                key,
+                key: id.unwrap_or_else(own),
                 event,
                 body: body.to_vec(),
                 verified,
             })
         };
         let batch = match self.format {
-            Format::Wire(profile) => parse_batch(profile, &body)?,
-            Format::Foreign(_) => None,
+            Format::Wire(profile) if !is_binary => parse_batch(profile, &body)?,
+            Format::Wire(_) | Format::Foreign(_) => None,
         };
         let Some(events) = batch else {
             return accepted(id, &body).map(Arrived::One);

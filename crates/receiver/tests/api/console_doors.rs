@@ -20,13 +20,37 @@ async fn token(browser: &Browser) -> String {
     form.fields[0].1.clone()
 }
 
+const PROJECT_FIELDS: [(&str, &str); 6] = [
+    ("name", "n"),
+    ("due_date", ""),
+    ("material", ""),
+    ("thickness_mm", ""),
+    ("notes", ""),
+    ("tag", "\"1\""),
+];
+const CLIENT_FIELDS: [(&str, &str); 5] = [
+    ("name", "n"),
+    ("email", ""),
+    ("phone", ""),
+    ("notes", ""),
+    ("tag", "\"1\""),
+];
+const SOURCE_FIELDS: [(&str, &str); 6] = [
+    ("name", "fresh"),
+    ("profile", "standard"),
+    ("unknown_project", "keep"),
+    ("allow_networks", ""),
+    ("secret", ""),
+    ("public_key", ""),
+];
+
 /// What a form of this path holds when a person sends it.
 fn fields(path: &str) -> Vec<(&'static str, &'static str)> {
     match path {
         "/console/seen" => vec![("next", "/console/projects")],
-        "/console/projects/new" => vec![("client_code", "CL0001")],
-        "/console/clients/new" => vec![("code", "CL0009"), ("name", "n")],
-        "/console/sources/new" => vec![("name", "fresh")],
+        "/console/projects/new" => [&[("client_code", "CL0001")], &PROJECT_FIELDS[..]].concat(),
+        "/console/clients/new" => [&[("code", "CL0009")], &CLIENT_FIELDS[..]].concat(),
+        "/console/sources/new" => SOURCE_FIELDS.to_vec(),
         "/console/settings/keys" => vec![("name", "n"), ("scope", "read")],
         path if path.ends_with("/status") => vec![("status", "Approved"), ("tag", "\"1\"")],
         path if path.ends_with("/link") => vec![("project_code", PROJECT)],
@@ -37,8 +61,17 @@ fn fields(path: &str) -> Vec<(&'static str, &'static str)> {
             ("not_after", ""),
         ],
         path if path.contains("/keys/") => vec![],
+        path if path.ends_with("/edit") => vec![
+            ("profile", "standard"),
+            ("unknown_project", "keep"),
+            ("allow_networks", ""),
+            ("tolerance_seconds", "60"),
+            ("body_bytes_max", ""),
+            ("tag", "\"1\""),
+        ],
         path if path.ends_with("/delete") => vec![("tag", "\"1\"")],
-        path if path.ends_with("{code}") => vec![("name", "n"), ("tag", "\"1\"")],
+        path if path.ends_with("clients/{code}") => CLIENT_FIELDS.to_vec(),
+        path if path.ends_with("projects/{code}") => PROJECT_FIELDS.to_vec(),
         _ => vec![],
     }
 }

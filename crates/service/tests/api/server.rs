@@ -2,9 +2,12 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use actix_web::web;
+use actix_web::{Error, HttpResponse, web};
+use futures_util::stream;
 use service::{Runner, ServerLimits, Settings, Shutdown, bind, serve};
 
 const GRACE: Duration = Duration::from_secs(10);
@@ -106,4 +109,85 @@ async fn a_request_under_way_is_answered_before_the_server_stops() {
     let answer = blocking(move || read_until(&mut slow, "one slow"));
     assert!(runner.stop(GRACE).await.is_empty());
     assert!(answer.await.unwrap().starts_with("HTTP/1.1 200 OK"));
+}
+
+const BLOCK: &[u8] = &[b'x'; 65_536];
+
+/// Counts the answers that are being sent.
+#[derive(Clone, Default)]
+struct Answering(Arc<AtomicUsize>);
+
+struct Counted(Answering);
+
+impl Answering {
+    fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    fn one_more(&self) -> Counted {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Counted(self.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// A server with endless answers under `/endless`.
+fn start_endless(pause_seconds: u64, answering: &Answering, runner: &Runner) -> SocketAddr {
+    let answering = answering.clone();
+    let routes = move |routes: &mut web::ServiceConfig| {
+        let answering = answering.clone();
+        let endless = move || {
+            let counted = answering.one_more();
+            let block = move || {
+                let _counted = &counted;
+                Ok::<_, Error>(web::Bytes::from_static(BLOCK))
+            };
+            async { HttpResponse::Ok().streaming(stream::repeat_with(block)) }
+        };
+        routes.route("/endless", web::get().to(endless));
+    };
+    let listener = bind("ingest", "127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let limits = ServerLimits {
+        answer_pause_seconds_max: pause_seconds,
+        ..limits()
+    };
+    let shutdown = runner.shutdown().clone();
+    let served = serve(listener, routes, limits, Duration::ZERO, shutdown);
+    runner.spawn("endless", served);
+    address
+}
+
+#[tokio::test]
+async fn who_takes_nothing_of_an_answer_is_cut_off_and_who_takes_some_is_not() {
+    const PAUSE_SECONDS: u64 = 3;
+    let (runner, answering) = (Runner::new(Shutdown::new()), Answering::default());
+    let address = start_endless(PAUSE_SECONDS, &answering, &runner);
+    let mut silent = blocking(move || open(address, "/endless")).await.unwrap();
+    let steady = blocking(move || {
+        let (mut stream, began) = (open(address, "/endless"), Instant::now());
+        let mut buffer = vec![0; 1 << 20];
+        while began.elapsed() < Duration::from_secs(3 * PAUSE_SECONDS) {
+            stream.read_exact(&mut buffer).unwrap();
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        stream
+    });
+    let steady = steady.await.unwrap();
+    let began = Instant::now();
+    while answering.count() > 1 {
+        assert!(began.elapsed() < GRACE, "the silent one is still served");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(answering.count(), 1, "the steady one is served on");
+    // What was under way comes yet, and then the end.
+    let ended = blocking(move || std::io::copy(&mut silent, &mut std::io::sink()));
+    assert!(ended.await.unwrap().is_err(), "not as if it were whole");
+    drop(steady);
+    runner.stop(GRACE).await;
 }
