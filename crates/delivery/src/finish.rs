@@ -23,6 +23,15 @@ pub(crate) enum Next {
     Dead,
 }
 
+impl Next {
+    pub(crate) fn due_at_ms(self) -> Option<i64> {
+        match self {
+            Self::Retry { due_at_ms } => Some(due_at_ms),
+            Self::Delivered | Self::Dead => None,
+        }
+    }
+}
+
 /// One attempt that has ended.
 pub(crate) struct Ended {
     pub(crate) delivery_id: i64,
@@ -65,13 +74,6 @@ impl Ended {
             Next::Retry { .. } => None,
             Next::Delivered => Some(End::Delivered),
             Next::Dead => Some(End::Dead),
-        }
-    }
-
-    fn due_at_ms(&self) -> Option<i64> {
-        match self.next {
-            Next::Retry { due_at_ms } => Some(due_at_ms),
-            Next::Delivered | Next::Dead => None,
         }
     }
 
@@ -256,7 +258,7 @@ fn one_by_one(conn: &mut Conn, items: &[Ended]) -> Result<HashSet<i64>, DbError>
                  WHERE id = ? AND claim = ? AND state = 1",
             )
             .bind(ended.state())
-            .bind(ended.due_at_ms())
+            .bind(ended.next.due_at_ms())
             .bind(ended.attempts)
             .bind(ended.finished_at_ms())
             .bind(ended.delivery_id)
@@ -308,7 +310,7 @@ fn as_sets(conn: &mut Conn, items: &[Ended]) -> Result<HashSet<i64>, DbError> {
         .bind(ids())
         .bind(claims())
         .bind(ints(&|e| Some(e.state())))
-        .bind(ints(&Ended::due_at_ms))
+        .bind(ints(&|e| e.next.due_at_ms()))
         .bind(ints(&|e| Some(e.attempts)))
         .bind(ints(&Ended::finished_at_ms)),
     )?;

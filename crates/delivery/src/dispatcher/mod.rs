@@ -3,9 +3,13 @@
 //! bound; whatever is lost here is found there again.
 
 mod attempt;
+mod batch_attempt;
+mod batches;
 mod breaker;
+mod collecting;
 mod gates;
 mod looks;
+mod sending;
 mod start;
 mod turns;
 mod waiting;
