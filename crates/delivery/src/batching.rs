@@ -21,6 +21,16 @@ pub struct Batching {
     pub max_wait_ms: u32,
 }
 
+/// As many as may be, without a wait that anybody would notice.
+impl Default for Batching {
+    fn default() -> Self {
+        Self {
+            max_events: EVENTS_MAX,
+            max_wait_ms: 1_000,
+        }
+    }
+}
+
 /// How far a batch is filled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Bounds {
