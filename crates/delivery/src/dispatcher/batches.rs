@@ -85,6 +85,9 @@ impl WorkLoop {
     /// Makes a batch of what has waited long enough, unless another one of this endpoint is still waiting for its turn.
     pub(super) fn end_wait(&mut self, endpoint_id: i64) {
         let batches = &mut self.batches;
+        if batches.collecting.count() == 0 {
+            return;
+        }
         let has_ended = batches.collecting.has_ended(endpoint_id, Instant::now());
         if !has_ended
             || batches.joining.contains_key(&endpoint_id)

@@ -1,9 +1,10 @@
 //! What becomes of a batch that failed, or whose process did: it comes again as it was.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use contract::DeliveryId;
-use db::{Backend, Clock, SystemClock};
+use db::{Backend, Clock, SystemClock, sql};
 use delivery::{Delivery, Engine, SubscriptionFields, SubscriptionState};
 use testkit::{ScriptedEndpoint, ScriptedReply};
 
@@ -224,6 +225,13 @@ async fn nodes_never_split_a_batch(backend: Backend) {
         "WITH numbered AS (SELECT id, row_number() OVER (ORDER BY id) % {BATCHES} AS n FROM deliveries) \
          UPDATE deliveries SET batch_id = {bytes} FROM numbered WHERE numbered.id = deliveries.id"
     ));
+    // Somebody has the first of each batch; without it nobody takes the others.
+    let mut locks = harness.database.connect().unwrap();
+    if backend == Backend::Postgres {
+        locks.execute(sql("BEGIN")).unwrap();
+        let first = format!("SELECT id FROM deliveries ORDER BY id LIMIT {BATCHES} FOR UPDATE");
+        locks.execute(sql(first)).unwrap();
+    }
     let started = nodes.iter().map(|name| {
         let settings = delivery::DeliverySettings {
             enabled: true,
@@ -234,6 +242,11 @@ async fn nodes_never_split_a_batch(backend: Backend) {
         async move { Engine::start(database, writer, vault(), &settings, vec![]).await }
     });
     let engines = futures_util::future::join_all(started).await;
+    if backend == Backend::Postgres {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(endpoint.requests().is_empty());
+        locks.execute(sql("COMMIT")).unwrap();
+    }
     harness.until(DELIVERED, BATCHES * EACH).await;
     let requests = endpoint.requests();
     assert_eq!(sizes(&requests), [EACH; BATCHES]);
