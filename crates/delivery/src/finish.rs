@@ -57,6 +57,9 @@ pub(crate) struct About {
 /// Writes ends of attempts.
 pub(crate) struct Finish(pub(crate) Arc<Inner>);
 
+/// Writes ends of batches, of each those of all members or none.
+pub(crate) struct FinishBatch(pub(crate) Finish);
+
 /// Gone (RFC 9110 section 15.5.11): the endpoint wants nothing ever again.
 const GONE: u16 = 410;
 
@@ -86,7 +89,7 @@ impl Ended {
     }
 
     fn response(&self) -> Option<&[u8]> {
-        (!self.outcome.body.is_empty()).then_some(self.outcome.body.as_slice())
+        (!self.outcome.body.is_empty()).then_some(self.outcome.body.as_ref())
     }
 
     fn kind(&self) -> i64 {
@@ -135,6 +138,18 @@ impl SetJob for Finish {
         self.go_on(tx, &over)?;
         self.tell(tx, &over)?;
         Ok(vec![(); items.len()])
+    }
+}
+
+impl SetJob for FinishBatch {
+    type Item = Vec<Ended>;
+    type Output = ();
+    const RANK: u8 = 41;
+    const LANE: Lane = Lane::Outcomes;
+
+    fn run(&self, tx: &mut Tx<'_>, items: &mut [Vec<Ended>]) -> Result<Vec<()>, DbError> {
+        let write = |members: &mut Vec<Ended>| self.0.run(tx, members).map(drop);
+        items.iter_mut().map(write).collect()
     }
 }
 

@@ -1,20 +1,22 @@
 //! One attempt of a batch: one body, one signature, one answer, which is the outcome of every member. The members' ends
 //! are written in one transaction, so that a batch is never half over.
 
-use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
 use contract::{Event, is_operational, render_batch, signed_batch_headers};
-use db::{Clock, Lane, SetJob, Tx, TxError, WriteError};
+use db::{Clock, Submission};
 use futures_util::FutureExt;
 
 use super::attempt::{self, Done, WRITE_WAIT, WRITE_WAIT_MAX};
 use super::sending::Sending;
 use super::{Context, Work};
-use crate::finish::{Ended, Finish, Next};
+use crate::finish::Next;
 use crate::transport::{Outcome, OutcomeKind, Request};
+
+/// What a member's end weighs in a transaction beyond the answer: as much as fills one with some hundred rows.
+const MEMBER_BYTES: usize = 2_048;
 
 pub(super) async fn attempt_batch(context: Arc<Context>, sending: Sending, is_trial: bool) -> Done {
     let started_at_ms = context.clock.now_ms();
@@ -97,22 +99,18 @@ async fn write_down(
     let Some((first, next)) = ends.first() else {
         return;
     };
-    let (tenant_id, key) = (first.endpoint.tenant_id, first.delivery_id.unsigned_abs());
     let mut wait = WRITE_WAIT;
     loop {
-        let finish = Finish(Arc::clone(&context.publisher.inner));
         let ended = ends.iter().map(|(work, next)| {
             attempt::ended(work, started_at_ms, duration_ms, outcome.clone(), *next)
         });
-        let mut ended: Vec<Ended> = ended.collect();
-        let job = move |tx: &mut Tx<'_>| {
-            let written = finish.run(tx, &mut ended);
-            written.map(drop).map_err(TxError::Db)
+        let submission = Submission {
+            tenant: first.endpoint.tenant_id,
+            key: first.delivery_id.unsigned_abs(),
+            bytes: ends.len() * (MEMBER_BYTES + outcome.body.len()),
+            item: ended.collect(),
         };
-        let (lane, writer) = (Lane::Outcomes, &context.writer);
-        let written: Result<(), WriteError<Infallible>> =
-            writer.with_tx(lane, tenant_id, key, job).await;
-        match written {
+        match context.finish_batch.submit(submission).await {
             Ok(()) => return attempt::report(first, outcome, *next),
             Err(error) => {
                 tracing::warn!(%error, "a batch's outcome could not be written yet");
