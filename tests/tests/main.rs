@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod arrays;
 #[cfg(test)]
+mod batches;
+#[cfg(test)]
 mod clock_leaps;
 #[cfg(test)]
 mod commands;

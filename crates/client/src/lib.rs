@@ -39,7 +39,7 @@ pub use model::{
 pub use platform::Change;
 pub use reach::{Reached, reach};
 pub use reconcile::{OwedEvent, OwedPage, REPLAYED_EVENTS_MAX, Reconciled, Replayed};
-pub use webhooks::{EventBus, NewEvent, Probe, Published, Subscription, SubscriptionFields};
+pub use webhooks::{Batch, EventBus, NewEvent, Probe, Published, Subscription, SubscriptionFields};
 
 /// Where a design file stands.
 pub use contract::FileStatus;

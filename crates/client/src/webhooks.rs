@@ -152,6 +152,18 @@ pub struct SubscriptionFields {
     pub timeout_seconds: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_retries: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Batch>,
+}
+
+/// Several events in one request, for the profiles `standard` and `cloudevents`: a JSON array with a `webhook-id` of its
+/// own, the same at every attempt. Receivers tell repeats by the events' ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Batch {
+    /// Most events of one request, 2 to 100.
+    pub max_events: u32,
+    /// Longest wait for more after the first, 0 to 60,000 ms.
+    pub max_wait_ms: u32,
 }
 
 /// A subscription as the service has it.
@@ -163,6 +175,8 @@ pub struct Subscription {
     pub profile: String,
     /// `active`, `paused` or `disabled`.
     pub state: String,
+    #[serde(default)]
+    pub batch: Option<Batch>,
     #[serde(default)]
     pub disabled_reason: Option<String>,
     /// In the clear, only when it was just made or rotated.

@@ -1,6 +1,7 @@
 //! The headers of a delivery. Must never let an endpoint's custom header replace one of ours.
 
 use crate::event::Event;
+use crate::ids::BatchId;
 use crate::profile::Profile;
 use crate::sign::Signer;
 use crate::time::format_ms;
@@ -57,13 +58,8 @@ pub fn signed_headers(
     signer: &Signer,
     body: &[u8],
 ) -> Vec<(&'static str, String)> {
-    let id = event.id.to_string();
-    let attempt_s = attempt_ms.div_euclid(1000);
     let hex = body_signature_header(profile).and_then(|_| signer.body_hex(body));
-    let mut headers = Vec::with_capacity(7);
-    headers.push(("webhook-signature", signer.sign(&id, attempt_s, body)));
-    headers.push(("webhook-timestamp", attempt_s.to_string()));
-    headers.push(("webhook-id", id));
+    let mut headers = standard_headers(event.id.to_string(), attempt_ms, signer, body);
     extra_headers(
         &mut headers,
         profile,
@@ -72,6 +68,41 @@ pub fn signed_headers(
         attempt_ms,
         hex.as_deref(),
     );
+    headers
+}
+
+/// The same for a batch: its id takes the place of the event's, and what names one event is left out.
+#[must_use]
+pub fn signed_batch_headers(
+    profile: Profile,
+    id: BatchId,
+    attempt_ms: i64,
+    signer: &Signer,
+    body: &[u8],
+) -> Vec<(&'static str, String)> {
+    let mut headers = standard_headers(id.to_string(), attempt_ms, signer, body);
+    if profile == Profile::Standard {
+        headers.push(("x-webhook-timestamp", format_ms(attempt_ms)));
+    }
+    if let Some((name, prefix)) = body_signature_header(profile)
+        && let Some(hex) = signer.body_hex(body)
+    {
+        headers.push((name, format!("{prefix}{hex}")));
+    }
+    headers
+}
+
+fn standard_headers(
+    id: String,
+    attempt_ms: i64,
+    signer: &Signer,
+    body: &[u8],
+) -> Vec<(&'static str, String)> {
+    let attempt_s = attempt_ms.div_euclid(1000);
+    let mut headers = Vec::with_capacity(7);
+    headers.push(("webhook-signature", signer.sign(&id, attempt_s, body)));
+    headers.push(("webhook-timestamp", attempt_s.to_string()));
+    headers.push(("webhook-id", id));
     headers
 }
 

@@ -54,7 +54,7 @@ pub fn parse_batch(profile: Profile, body: &[u8]) -> Result<Option<Vec<&[u8]>>, 
     if body.trim_ascii_start().first() != Some(&b'[') {
         return Ok(None);
     }
-    if !matches!(profile, Profile::Standard | Profile::CloudEvents) {
+    if profile.batch_content_type().is_none() {
         return Err(malformed(format!(
             "it is an array; a request of profile {profile} holds one event (arrays are sent by standard and cloudevents)",
         )));

@@ -80,6 +80,16 @@ impl Profile {
         }
     }
 
+    /// The media type of a body that is an array of events; `None` where a request holds one event only.
+    #[must_use]
+    pub const fn batch_content_type(self) -> Option<&'static str> {
+        match self {
+            Self::Standard => Some("application/json"),
+            Self::CloudEvents => Some("application/cloudevents-batch+json"),
+            Self::ModuleN | Self::Resource | Self::Canonical => None,
+        }
+    }
+
     /// Whether an event of this type can be rendered: `module-n` knows only `file.*` and probes.
     #[must_use]
     pub fn carries(self, event_type: &EventType) -> bool {

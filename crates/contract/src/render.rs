@@ -24,6 +24,12 @@ pub enum RenderError {
         /// The event's type.
         event_type: EventType,
     },
+    /// The profile sends one event a request: the subscription should have been refused.
+    #[error("the profile {profile} sends no batches")]
+    NoBatches {
+        /// The endpoint's profile.
+        profile: Profile,
+    },
     /// The stored data is not the JSON that was stored.
     #[error("the stored data of the event is damaged")]
     DamagedData,
@@ -35,6 +41,47 @@ pub enum RenderError {
 /// # Errors
 /// [`RenderError`] when the profile carries no such type, or the stored data is damaged.
 pub fn render(profile: Profile, event: &Event, endpoint_id: &str) -> Result<Vec<u8>, RenderError> {
+    let mut body = Body(Vec::with_capacity(rendered_bytes(event)));
+    push(&mut body, profile, event, endpoint_id)?;
+    Ok(body.0)
+}
+
+/// The payload of a batch: a JSON array of what [`render`] gives for each event, in the order given.
+///
+/// # Errors
+/// [`RenderError::NoBatches`] when the profile sends one event a request; else as [`render`].
+pub fn render_batch(
+    profile: Profile,
+    events: &[&Event],
+    endpoint_id: &str,
+) -> Result<Vec<u8>, RenderError> {
+    if profile.batch_content_type().is_none() {
+        return Err(RenderError::NoBatches { profile });
+    }
+    let room = events.iter().map(|event| rendered_bytes(event)).sum();
+    let mut body = Body(Vec::with_capacity(room));
+    for (place, event) in events.iter().enumerate() {
+        body.raw(if place == 0 { "[" } else { "," });
+        push(&mut body, profile, event, endpoint_id)?;
+    }
+    body.raw(if events.is_empty() { "[]" } else { "]" });
+    Ok(body.0)
+}
+
+/// About how many bytes an event takes when it is rendered; seldom less.
+#[must_use]
+pub fn rendered_bytes(event: &Event) -> usize {
+    let metadata = event.metadata.as_ref();
+    let metadata_bytes = metadata.map_or(0, |metadata| metadata.as_str().len());
+    ENVELOPE_BYTES + event.data.as_str().len() + metadata_bytes
+}
+
+fn push(
+    body: &mut Body,
+    profile: Profile,
+    event: &Event,
+    endpoint_id: &str,
+) -> Result<(), RenderError> {
     if !profile.carries(&event.event_type) {
         let event_type = event.event_type.clone();
         return Err(RenderError::TypeNotCarried {
@@ -42,20 +89,14 @@ pub fn render(profile: Profile, event: &Event, endpoint_id: &str) -> Result<Vec<
             event_type,
         });
     }
-    let metadata_bytes = event
-        .metadata
-        .as_ref()
-        .map_or(0, |metadata| metadata.as_str().len());
-    let room = ENVELOPE_BYTES + event.data.as_str().len() + metadata_bytes;
-    let mut body = Body(Vec::with_capacity(room));
     match profile {
-        Profile::Standard => standard(&mut body, event),
-        Profile::ModuleN => module_n(&mut body, event),
-        Profile::Resource => resource(&mut body, event),
-        Profile::Canonical => canonical(&mut body, event, endpoint_id)?,
-        Profile::CloudEvents => cloud_events(&mut body, event),
+        Profile::Standard => standard(body, event),
+        Profile::ModuleN => module_n(body, event),
+        Profile::Resource => resource(body, event),
+        Profile::Canonical => canonical(body, event, endpoint_id)?,
+        Profile::CloudEvents => cloud_events(body, event),
     }
-    Ok(body.0)
+    Ok(())
 }
 
 fn standard(body: &mut Body, event: &Event) {

@@ -3,15 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use contract::{DeliveryId, Event, EventId, EventType, JsonObject, Profile};
+use contract::{BatchId, DeliveryId, Event, EventId, EventType, JsonObject, Profile};
 use db::{Backend, Conn, DbError, Tx, Value, sql};
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Binary, Nullable, SmallInt, Text};
 
+use crate::batches::{self, ALONE_OR_FIRST};
 use crate::counts;
 use crate::finish::{self, Ended, Next};
+use crate::publish::memory_bytes;
 use crate::publish_rows::EventRow;
-use crate::slots::Slot;
+use crate::slots::{Slot, Slots};
 use crate::transport::Outcome;
 
 /// Most deliveries taken at once: others wait for the transaction. SQLite reads and writes row by row; on PostgreSQL the
@@ -32,6 +34,8 @@ pub(crate) struct Claimed {
     pub(crate) attempts: i64,
     pub(crate) attempts_before: i64,
     pub(crate) order_key: Option<i64>,
+    /// The batch that it goes in again.
+    pub(crate) batch_id: Option<BatchId>,
     pub(crate) due_at_ms: i64,
     pub(crate) profile: Profile,
     pub(crate) event: Arc<Event>,
@@ -51,7 +55,7 @@ pub(crate) struct Wanted {
     pub(crate) origin: String,
     pub(crate) endpoint_id: i64,
     pub(crate) now_ms: i64,
-    /// Most deliveries; never more than [`taken_max`].
+    /// Most deliveries, but for the rest of a last batch; never more than [`taken_max`].
     pub(crate) limit: usize,
 }
 
@@ -61,6 +65,8 @@ struct DueRow {
     id: i64,
     #[diesel(sql_type = BigInt)]
     data_bytes: i64,
+    #[diesel(sql_type = Nullable<Binary>)]
+    batch_id: Option<Vec<u8>>,
 }
 
 /// A delivery with its event.
@@ -78,6 +84,8 @@ struct ClaimRow {
     attempts_before: i64,
     #[diesel(sql_type = Nullable<BigInt>)]
     order_key: Option<i64>,
+    #[diesel(sql_type = Nullable<Binary>)]
+    batch_id: Option<Vec<u8>>,
     #[diesel(sql_type = BigInt)]
     due_at_ms: i64,
     #[diesel(sql_type = SmallInt)]
@@ -113,24 +121,14 @@ struct NextDue {
     due_at_ms: i64,
 }
 
-/// Takes due deliveries of one endpoint, the longest due first, as long as `reserve` finds room for one of
-/// so many bytes of data. One whose event cannot be read ends as dead, so that it stands in nobody's way.
-pub(crate) fn take(
-    tx: &mut Tx<'_>,
-    wanted: &Wanted,
-    reserve: impl Fn(usize) -> Option<Slot>,
-) -> Result<Taken, DbError> {
+/// Takes due deliveries of one endpoint, the longest due first, as long as there is room for them; batches whole. One
+/// whose event cannot be read ends as dead, so that it stands in nobody's way.
+pub(crate) fn take(tx: &mut Tx<'_>, wanted: &Wanted, room: &Arc<Slots>) -> Result<Taken, DbError> {
     let limit = wanted
         .limit
         .min(taken_max(tx.conn().backend(), tx.is_crowded()));
     let conn = tx.conn();
-    let mut slots: HashMap<i64, Slot> = due(conn, wanted, limit)?
-        .into_iter()
-        .map_while(|row| {
-            let bytes = usize::try_from(row.data_bytes).unwrap_or_default();
-            Some((row.id, reserve(bytes)?))
-        })
-        .collect();
+    let mut slots = reserve_due(conn, wanted, room, limit)?;
     let mut claimed = Vec::with_capacity(slots.len());
     let (mut damaged, mut ended) = (Vec::new(), Vec::new());
     for mut row in own(conn, wanted.node_id, slots.keys().copied().collect())? {
@@ -144,6 +142,7 @@ pub(crate) fn take(
                 attempts: row.attempts,
                 attempts_before: row.attempts_before,
                 order_key: row.order_key,
+                batch_id: row.batch_id(),
                 due_at_ms: row.due_at_ms,
                 profile,
                 event: Arc::new(event),
@@ -170,7 +169,41 @@ pub(crate) fn take(
     })
 }
 
-/// What may be taken; on PostgreSQL locked, without waiting for what another node is taking.
+/// What is due and finds room.
+fn reserve_due(
+    conn: &mut Conn,
+    wanted: &Wanted,
+    room: &Arc<Slots>,
+    limit: usize,
+) -> Result<HashMap<i64, Slot>, DbError> {
+    let bytes = |data: i64| memory_bytes(usize::try_from(data).unwrap_or_default());
+    let mut slots = HashMap::new();
+    for row in due(conn, wanted, limit)? {
+        if slots.len() >= limit {
+            break;
+        }
+        let Some(batch_id) = &row.batch_id else {
+            let Some(slot) = room.reserve(wanted.endpoint_id, bytes(row.data_bytes)) else {
+                break;
+            };
+            slots.insert(row.id, slot);
+            continue;
+        };
+        let others = batches::others(conn, batch_id, row.id)?;
+        let members: Vec<(i64, usize)> = [(row.id, row.data_bytes)]
+            .into_iter()
+            .chain(others.iter().map(|member| (member.id, member.data_bytes)))
+            .map(|(id, data)| (id, bytes(data)))
+            .collect();
+        let Some(reserved) = room.reserve_together(wanted.endpoint_id, &members) else {
+            break;
+        };
+        slots.extend(reserved);
+    }
+    Ok(slots)
+}
+
+/// What may be taken, of a batch its first; on PostgreSQL locked, without waiting for what another node is taking.
 fn due(conn: &mut Conn, wanted: &Wanted, limit: usize) -> Result<Vec<DueRow>, DbError> {
     let lock = match conn.backend() {
         Backend::Sqlite => "",
@@ -178,10 +211,10 @@ fn due(conn: &mut Conn, wanted: &Wanted, limit: usize) -> Result<Vec<DueRow>, Db
     };
     conn.rows(
         sql(format!(
-            "SELECT d.id, CAST(coalesce(length(e.data), 0) AS BIGINT) AS data_bytes \
+            "SELECT d.id, CAST(coalesce(length(e.data), 0) AS BIGINT) AS data_bytes, d.batch_id \
              FROM deliveries d LEFT JOIN events e ON e.id = d.event_id \
              WHERE d.subscription_id = ? AND d.state = 1 AND d.owner IS NULL AND d.due_at_ms <= ? \
-             ORDER BY d.due_at_ms LIMIT ?{lock}"
+             AND {ALONE_OR_FIRST} ORDER BY d.due_at_ms LIMIT ?{lock}"
         ))
         .bind(wanted.endpoint_id)
         .bind(wanted.now_ms)
@@ -210,7 +243,7 @@ fn own(conn: &mut Conn, node_id: i64, ids: Vec<i64>) -> Result<Vec<ClaimRow>, Db
     )?;
     conn.rows(
         sql(format!(
-            "SELECT d.id, d.tenant_id, d.claim, d.attempts, d.attempts_before, d.order_key, d.due_at_ms, d.profile, \
+            "SELECT d.id, d.tenant_id, d.claim, d.attempts, d.attempts_before, d.order_key, d.batch_id, d.due_at_ms, d.profile, \
              {EVENT_COLUMNS} FROM deliveries d \
              LEFT JOIN events e ON e.id = d.event_id LEFT JOIN tenants t ON t.id = e.tenant_id \
              WHERE d.id {among} ORDER BY d.id"
@@ -286,6 +319,12 @@ impl ClaimRow {
     fn parts(&mut self, origin: &str) -> Result<(Profile, Event), String> {
         let profile = Profile::from_db(self.profile).map_err(|e| e.to_string())?;
         Ok((profile, self.event.event(origin)?))
+    }
+
+    /// One of another length is none; the column's own check keeps it out.
+    fn batch_id(&self) -> Option<BatchId> {
+        let bytes = self.batch_id.as_deref()?;
+        bytes.try_into().ok().map(BatchId::from_bytes)
     }
 
     fn unsendable(&self, cause: String, now_ms: i64) -> Ended {

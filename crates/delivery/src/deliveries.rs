@@ -1,7 +1,7 @@
 //! Deliveries and attempts as their owner sees them: lists, one with everything that was tried, and trying again
 //! by hand. Every statement names the tenant.
 
-use contract::{DeliveryId, EventId};
+use contract::{BatchId, DeliveryId, EventId};
 use db::{Conn, DbError, Lane, Tx, TxError, Value, WriteError, Writer, sql};
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Binary, Nullable, SmallInt, Text};
@@ -47,6 +47,8 @@ pub struct Delivery {
     pub attempts: i64,
     /// When it is tried next; `None` when it is over, under way, or waits for an earlier one of its subject.
     pub due_at_ms: Option<i64>,
+    /// The batch that it goes in, or went in last.
+    pub batch_id: Option<BatchId>,
     /// Held in memory or under way.
     pub is_processing: bool,
     pub created_at_ms: i64,
@@ -104,6 +106,8 @@ struct Row {
     due_at_ms: i64,
     #[diesel(sql_type = Nullable<BigInt>)]
     owner: Option<i64>,
+    #[diesel(sql_type = Nullable<Binary>)]
+    batch_id: Option<Vec<u8>>,
     #[diesel(sql_type = Nullable<BigInt>)]
     finished_at_ms: Option<i64>,
     #[diesel(sql_type = Nullable<SmallInt>)]
@@ -115,7 +119,7 @@ struct Row {
 }
 
 const SELECT: &str = "SELECT d.id, e.ulid, e.event_type, e.subject, s.uuid, d.state, d.attempts, \
-    d.due_at_ms, d.owner, d.finished_at_ms, a.status_code, a.error, a.duration_ms FROM deliveries d \
+    d.due_at_ms, d.owner, d.batch_id, d.finished_at_ms, a.status_code, a.error, a.duration_ms FROM deliveries d \
     JOIN events e ON e.id = d.event_id JOIN subscriptions s ON s.id = d.subscription_id \
     LEFT JOIN attempts a ON a.delivery_id = d.id AND a.claim = (SELECT max(b.claim) FROM attempts b \
     WHERE b.delivery_id = d.id)";
@@ -135,6 +139,10 @@ impl Row {
             state,
             attempts: self.attempts,
             due_at_ms: Some(self.due_at_ms).filter(|due| waits && *due < BEHIND_MS),
+            batch_id: self
+                .batch_id
+                .and_then(|bytes| bytes.try_into().ok())
+                .map(BatchId::from_bytes),
             is_processing: self.owner.is_some(),
             created_at_ms: created_at_ms(self.id),
             finished_at_ms: self.finished_at_ms,
@@ -369,7 +377,7 @@ fn again(
     conn.execute(
         // The head of a subject stays one, or those behind it would wait for ever.
         sql("UPDATE deliveries SET order_key = CASE WHEN state = 1 AND due_at_ms < ? THEN order_key END, \
-             state = 1, due_at_ms = ?, finished_at_ms = NULL, attempts_before = attempts \
+             state = 1, due_at_ms = ?, finished_at_ms = NULL, attempts_before = attempts, batch_id = NULL \
              WHERE id = ? AND owner IS NULL")
         .bind(BEHIND_MS)
         .bind(now_ms)

@@ -8,6 +8,7 @@ use contract::{EventType, KeyPair, Profile, Secret, SecretError, Signer, Signing
 use reqwest::Url;
 use reqwest::header::HeaderMap;
 
+use crate::batching::Bounds;
 use crate::filter::Filter;
 use crate::schedule::RetrySchedule;
 use crate::settings::DeliverySettings;
@@ -107,6 +108,8 @@ pub(crate) struct Endpoint {
     /// Attempts in 1,000 seconds.
     pub(crate) rate_limit: Option<i64>,
     pub(crate) ordering: Ordering,
+    /// Set where one request may have several events.
+    pub(crate) batch: Option<Bounds>,
     pub(crate) headers: HeaderMap,
     keys: Vec<LiveKey>,
     signer: Signer,
@@ -142,6 +145,9 @@ impl Endpoint {
                 .max(1),
             rate_limit: fields.rate_limit_per_second.map(to_rate_limit),
             ordering: fields.ordering,
+            batch: fields
+                .batch
+                .map(|batch| batch.bounds(defaults.batch_bytes_max)),
             headers: header_map(&fields.headers)?,
             signer: Signer::new(keys.iter().map(|live| live.key.clone()).collect()),
             signer_until_ms: keys

@@ -16,7 +16,7 @@ use crate::address::{AddressPolicy, NetworkError};
 use crate::clock_steps;
 use crate::dispatcher::{self, Context, InFlightMax, Inbox};
 use crate::endpoint::{Checked, SubscriptionSettings};
-use crate::finish::Finish;
+use crate::finish::{Finish, FinishBatch};
 use crate::keys::RowKeys;
 use crate::metrics::{Metrics, MetricsSnapshot};
 use crate::node::{self, Node};
@@ -166,6 +166,7 @@ impl Engine {
             clock,
             writer: writer.clone(),
             finish: writer.register(Finish(Arc::clone(&publisher.inner))),
+            finish_batch: writer.register(FinishBatch(Finish(Arc::clone(&publisher.inner)))),
             transport,
             retry_jitter: settings.retry_jitter,
             retry_after_max: Duration::from_secs(settings.retry_after_seconds_max.into()),

@@ -23,6 +23,15 @@ pub(crate) enum Next {
     Dead,
 }
 
+impl Next {
+    pub(crate) fn due_at_ms(self) -> Option<i64> {
+        match self {
+            Self::Retry { due_at_ms } => Some(due_at_ms),
+            Self::Delivered | Self::Dead => None,
+        }
+    }
+}
+
 /// One attempt that has ended.
 pub(crate) struct Ended {
     pub(crate) delivery_id: i64,
@@ -48,6 +57,9 @@ pub(crate) struct About {
 /// Writes ends of attempts.
 pub(crate) struct Finish(pub(crate) Arc<Inner>);
 
+/// Writes ends of batches, of each those of all members or none.
+pub(crate) struct FinishBatch(pub(crate) Finish);
+
 /// Gone (RFC 9110 section 15.5.11): the endpoint wants nothing ever again.
 const GONE: u16 = 410;
 
@@ -68,13 +80,6 @@ impl Ended {
         }
     }
 
-    fn due_at_ms(&self) -> Option<i64> {
-        match self.next {
-            Next::Retry { due_at_ms } => Some(due_at_ms),
-            Next::Delivered | Next::Dead => None,
-        }
-    }
-
     fn ended_at_ms(&self) -> i64 {
         self.started_at_ms + self.duration_ms
     }
@@ -84,7 +89,7 @@ impl Ended {
     }
 
     fn response(&self) -> Option<&[u8]> {
-        (!self.outcome.body.is_empty()).then_some(self.outcome.body.as_slice())
+        (!self.outcome.body.is_empty()).then_some(self.outcome.body.as_ref())
     }
 
     fn kind(&self) -> i64 {
@@ -133,6 +138,18 @@ impl SetJob for Finish {
         self.go_on(tx, &over)?;
         self.tell(tx, &over)?;
         Ok(vec![(); items.len()])
+    }
+}
+
+impl SetJob for FinishBatch {
+    type Item = Vec<Ended>;
+    type Output = ();
+    const RANK: u8 = 41;
+    const LANE: Lane = Lane::Outcomes;
+
+    fn run(&self, tx: &mut Tx<'_>, items: &mut [Vec<Ended>]) -> Result<Vec<()>, DbError> {
+        let write = |members: &mut Vec<Ended>| self.0.run(tx, members).map(drop);
+        items.iter_mut().map(write).collect()
     }
 }
 
@@ -256,7 +273,7 @@ fn one_by_one(conn: &mut Conn, items: &[Ended]) -> Result<HashSet<i64>, DbError>
                  WHERE id = ? AND claim = ? AND state = 1",
             )
             .bind(ended.state())
-            .bind(ended.due_at_ms())
+            .bind(ended.next.due_at_ms())
             .bind(ended.attempts)
             .bind(ended.finished_at_ms())
             .bind(ended.delivery_id)
@@ -308,7 +325,7 @@ fn as_sets(conn: &mut Conn, items: &[Ended]) -> Result<HashSet<i64>, DbError> {
         .bind(ids())
         .bind(claims())
         .bind(ints(&|e| Some(e.state())))
-        .bind(ints(&Ended::due_at_ms))
+        .bind(ints(&|e| e.next.due_at_ms()))
         .bind(ints(&|e| Some(e.attempts)))
         .bind(ints(&Ended::finished_at_ms)),
     )?;

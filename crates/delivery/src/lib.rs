@@ -3,6 +3,8 @@
 //! and never holds a transaction while it talks to an endpoint.
 
 mod address;
+mod batches;
+mod batching;
 mod chores;
 mod claim;
 mod clock_steps;
@@ -42,6 +44,7 @@ mod transport;
 mod vault;
 
 pub use address::{AddressPolicy, Network, NetworkError};
+pub use batching::Batching;
 pub use deliveries::{Attempt, Delivery, DeliveryFilter, DeliveryState, RedeliverRefusal};
 pub use endpoint::SubscriptionSettings;
 pub use engine::{Engine, EngineError};

@@ -39,6 +39,8 @@ pub struct DeliverySettings {
     pub event_bytes_max: usize,
     /// Most events that one request publishes together.
     pub batch_events_max: usize,
+    /// Most bytes of a request with several events, as they are rendered; one event alone may have more.
+    pub batch_bytes_max: usize,
     /// Most events that a replay names by their ids.
     pub replay_event_ids_max: usize,
     /// How long other nodes leave this one's deliveries alone after its last heartbeat, in seconds.

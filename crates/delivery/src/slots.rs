@@ -46,22 +46,46 @@ impl Slots {
     /// An endpoint may hold as many bytes as it leaves free for others, so that one that stands still never
     /// fills the memory; and one delivery always, whatever its size, so that none is stuck in the table.
     pub(crate) fn reserve(self: &Arc<Self>, endpoint_id: i64, bytes: usize) -> Option<Slot> {
+        self.count_in(endpoint_id, 1, bytes)
+            .then(|| self.slot(endpoint_id, bytes))
+    }
+
+    /// Room for all of these, deliveries with their bytes, or for none; for those of one batch always, when the endpoint
+    /// holds nothing else.
+    pub(crate) fn reserve_together(
+        self: &Arc<Self>,
+        endpoint_id: i64,
+        members: &[(i64, usize)],
+    ) -> Option<Vec<(i64, Slot)>> {
+        let bytes: usize = members.iter().map(|(_, bytes)| bytes).sum();
+        let all = self.count_in(endpoint_id, members.len(), bytes);
+        let slot = |(id, bytes): &(i64, usize)| (*id, self.slot(endpoint_id, *bytes));
+        all.then(|| members.iter().map(slot).collect())
+    }
+
+    /// False when there is no room for them.
+    fn count_in(&self, endpoint_id: i64, count: usize, bytes: usize) -> bool {
         let mut used = self.used();
         let held = used.held(endpoint_id);
-        let fits = held.count < self.per_endpoint_max
+        let fits = held.count + count <= self.per_endpoint_max
             && held.bytes + bytes <= self.bytes_max.saturating_sub(used.bytes);
         if !fits && held.count > 0 {
-            return None;
+            return false;
         }
         used.bytes += bytes;
         let held = used.per_endpoint.entry(endpoint_id).or_default();
-        held.count += 1;
+        held.count += count;
         held.bytes += bytes;
-        Some(Slot {
+        true
+    }
+
+    /// The room that has been counted in.
+    fn slot(self: &Arc<Self>, endpoint_id: i64, bytes: usize) -> Slot {
+        Slot {
             slots: Arc::clone(self),
             endpoint_id,
             bytes,
-        })
+        }
     }
 
     /// How many more deliveries of this endpoint may be held, if they are small.
@@ -133,6 +157,23 @@ mod tests {
         assert_eq!((hog.len(), slots.room(1)), (5, 0));
         let other: Vec<_> = std::iter::from_fn(|| slots.reserve(2, 100)).collect();
         assert_eq!(other.len(), 3);
+    }
+
+    #[test]
+    fn what_goes_together_finds_room_together() {
+        let slots = Slots::new(3, 1_000);
+        let two = [(7, 10), (8, 10)];
+        let first = slots.reserve_together(1, &two).unwrap();
+        assert_eq!(first.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [7, 8]);
+        assert!(slots.reserve_together(1, &two).is_none());
+        assert_eq!(slots.room(1), 1, "nothing of it was kept");
+        drop(first);
+        let many = [(1, 900), (2, 900), (3, 900), (4, 900)];
+        let large = slots.reserve_together(1, &many);
+        assert!(large.is_some(), "or it would never go");
+        assert!(slots.reserve(1, 1).is_none());
+        drop(large);
+        assert_eq!((slots.room(1), slots.used().bytes), (3, 0));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
 
 use crate::address::AddressPolicy;
+use crate::batching::{Batching, EVENTS_MAX, EVENTS_MIN, WAIT_MS_MAX};
 use crate::filter::{Filter, FilterError};
 use crate::schedule::{RetrySchedule, ScheduleError};
 
@@ -107,6 +108,8 @@ pub struct SubscriptionFields {
     /// 0.001 to 10,000. `None`: no limit.
     pub rate_limit_per_second: Option<f64>,
     pub ordering: Ordering,
+    /// `None`: each request has one event.
+    pub batch: Option<Batching>,
     /// Its owner's notes.
     pub metadata: Option<JsonObject>,
 }
@@ -127,6 +130,7 @@ impl Default for SubscriptionFields {
             max_in_flight: None,
             rate_limit_per_second: None,
             ordering: Ordering::default(),
+            batch: None,
             metadata: None,
         }
     }
@@ -203,6 +207,14 @@ pub enum SubscriptionError {
     InFlight(u32),
     #[error("rate_limit_per_second: it is not between {RATE_MIN} and {RATE_MAX}")]
     Rate,
+    #[error(
+        "batch: requests of the profile {0} hold one event; standard and cloudevents send batches"
+    )]
+    Batch(Profile),
+    #[error("batch.max_events: {0} is not between {EVENTS_MIN} and {EVENTS_MAX}")]
+    BatchEvents(u32),
+    #[error("batch.max_wait_ms: {0} is not between 0 and {WAIT_MS_MAX}")]
+    BatchWait(u32),
     #[error("headers: `{0}` is not a header an endpoint may set, or its value is not plain text")]
     Header(String),
     #[error("headers: at most {HEADERS_MAX} with {HEADERS_BYTES_MAX} bytes in all")]
@@ -235,6 +247,9 @@ impl SubscriptionFields {
             }
         }
         self.check_numbers()?;
+        if let Some(batch) = self.batch {
+            batch.check(self.profile)?;
+        }
         // Whatever the configuration's default is, it has been checked.
         self.retry.resolve("standard").map(drop)
     }

@@ -7,6 +7,7 @@ use db::{Conn, DbError, Value, sql};
 use diesel::sql_types::{BigInt, Binary, Nullable, SmallInt, Text};
 use uuid::Uuid;
 
+use crate::batching::Batching;
 use crate::endpoint::{LiveKey, parse_key, to_rate_limit};
 use crate::subscription::{
     Ordering, Retry, Signing, Subscription, SubscriptionFields, SubscriptionState,
@@ -21,8 +22,8 @@ const KIND_ED25519: i64 = 2;
 
 pub(crate) const COLUMNS: &str = "id, uuid, tenant_id, version, config_name, description, url, \
     event_types, filter, profile, signing, state, disabled_reason, timeout_ms, retry_enabled, \
-    retry_schedule, retries_max, retry_client_errors, in_flight_max, rate_limit, ordering, headers, \
-    metadata, created_at_ms, updated_at_ms";
+    retry_schedule, retries_max, retry_client_errors, in_flight_max, rate_limit, ordering, \
+    batch_events_max, batch_wait_ms, headers, metadata, created_at_ms, updated_at_ms";
 
 /// A row of [`COLUMNS`].
 #[derive(diesel::QueryableByName)]
@@ -69,6 +70,10 @@ pub(crate) struct Row {
     rate_limit: Option<i64>,
     #[diesel(sql_type = SmallInt)]
     ordering: i16,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    batch_events_max: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    batch_wait_ms: Option<i64>,
     #[diesel(sql_type = Nullable<Binary>)]
     headers: Option<Vec<u8>>,
     #[diesel(sql_type = Nullable<Text>)]
@@ -77,6 +82,13 @@ pub(crate) struct Row {
     created_at_ms: i64,
     #[diesel(sql_type = BigInt)]
     updated_at_ms: i64,
+}
+
+fn batching(events: Option<i64>, wait_ms: Option<i64>) -> Option<Batching> {
+    Some(Batching {
+        max_events: events?.try_into().ok()?,
+        max_wait_ms: wait_ms?.try_into().ok()?,
+    })
 }
 
 fn damaged(uuid: &str, cause: impl std::fmt::Display) -> DbError {
@@ -127,6 +139,7 @@ impl Row {
                 2 => Ordering::Subject,
                 _ => Ordering::None,
             },
+            batch: batching(self.batch_events_max, self.batch_wait_ms),
             metadata: self.metadata.map(JsonObject::from_stored),
         };
         Ok(Subscription {
@@ -218,6 +231,8 @@ pub(crate) fn store(
         fields.max_in_flight.into(),
         fields.rate_limit_per_second.map(to_rate_limit).into(),
         (fields.ordering as i64 + 1).into(),
+        fields.batch.map(|batch| batch.max_events).into(),
+        fields.batch.map(|batch| batch.max_wait_ms).into(),
         headers.into(),
         fields.metadata.as_ref().map(JsonObject::as_str).into(),
         now_ms.into(),
@@ -226,8 +241,8 @@ pub(crate) fn store(
     conn.execute(
         sql("UPDATE subscriptions SET description = ?, url = ?, event_types = ?, filter = ?, profile = ?, \
              signing = ?, timeout_ms = ?, retry_enabled = ?, retry_schedule = ?, retries_max = ?, \
-             retry_client_errors = ?, in_flight_max = ?, rate_limit = ?, ordering = ?, headers = ?, \
-             metadata = ?, updated_at_ms = ?, version = version + 1 WHERE id = ?")
+             retry_client_errors = ?, in_flight_max = ?, rate_limit = ?, ordering = ?, \
+             batch_events_max = ?, batch_wait_ms = ?, headers = ?, metadata = ?, updated_at_ms = ?, version = version + 1 WHERE id = ?")
         .bind_all(values),
     )?;
     Ok(())

@@ -49,7 +49,8 @@ pub struct Outcome {
     pub kind: OutcomeKind,
     pub status: Option<u16>,
     pub message: Option<String>,
-    pub body: Vec<u8>,
+    /// The beginning of what a failing endpoint answered.
+    pub body: Bytes,
     pub retry_after: Option<Duration>,
     /// False when trying again is known to be useless.
     pub retryable: bool,
@@ -73,7 +74,7 @@ impl Outcome {
             kind: OutcomeKind::Unsendable,
             status: None,
             message: Some(message),
-            body: Vec::new(),
+            body: Bytes::new(),
             retry_after: None,
             retryable: false,
         }
@@ -302,7 +303,7 @@ impl Reply {
                     },
                     status: Some(status),
                     message: None,
-                    body,
+                    body: Bytes::from(body),
                     retry_after,
                     retryable,
                 }
@@ -311,7 +312,7 @@ impl Reply {
                 kind,
                 status: None,
                 message: Some(message),
-                body: Vec::new(),
+                body: Bytes::new(),
                 retry_after: None,
                 retryable: true,
             },

@@ -24,12 +24,15 @@ use capture::{Capture, Captured};
 
 const PYTHON_LIBRARY: &str = "standardwebhooks==1.1.0";
 const NODE_LIBRARY: &str = "standardwebhooks@1.1.1";
-const PROFILES: [&str; 5] = [
-    "standard",
-    "module-n",
-    "resource",
-    "canonical",
-    "cloudevents",
+/// Names of what is sent, the profiles, and whether in batches.
+const FORMS: [(&str, &str, bool); 7] = [
+    ("standard", "standard", false),
+    ("module-n", "module-n", false),
+    ("resource", "resource", false),
+    ("canonical", "canonical", false),
+    ("cloudevents", "cloudevents", false),
+    ("standard-batch", "standard", true),
+    ("cloudevents-batch", "cloudevents", true),
 ];
 const BASE: &str = "/api/v1/webhooks";
 const ARRIVAL_TIME_MAX: Duration = Duration::from_secs(20);
@@ -63,8 +66,8 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), String> {
     let capture = Capture::start().map_err(|error| error.to_string())?;
     let service = Service::start(&program, &folder.join("service"), None, &[])?;
     let mut cases = Vec::new();
-    for profile in PROFILES {
-        cases.extend(rotated(&service, &capture, profile)?);
+    for form in FORMS {
+        cases.extend(rotated(&service, &capture, form)?);
     }
     cases.extend(ed25519(&service, &capture)?);
     let tampered: Vec<Case> = cases.iter().flat_map(Case::tampered).collect();
@@ -100,25 +103,31 @@ fn build(root: &Path) -> Result<PathBuf, String> {
 }
 
 /// One delivery under the first secret, one while the second takes over, one under the third alone.
-fn rotated(service: &Service, capture: &Capture, profile: &str) -> Result<Vec<Case>, String> {
-    let url = format!("{}/{profile}", capture.url());
-    let fields = json!({"url": url, "events": ["file.processed"], "profile": profile});
+fn rotated(
+    service: &Service,
+    capture: &Capture,
+    (form, profile, batched): (&str, &str, bool),
+) -> Result<Vec<Case>, String> {
+    let url = format!("{}/{form}", capture.url());
+    let batch = batched.then(|| json!({"max_wait_ms": 0}));
+    let fields =
+        json!({"url": url, "events": ["file.processed"], "profile": profile, "batch": batch});
     let made = ask(service, "/subscriptions", &fields)?;
     let rotate = format!("/subscriptions/{}/rotate-secret", text(&made, "id")?);
     let first = text(&made, "secret")?;
-    let before = delivered(service, capture, profile)?;
+    let before = delivered(service, capture, form)?;
     let second = text(
         &ask(service, &rotate, &json!({"overlap_seconds": 3_600}))?,
         "secret",
     )?;
-    let during = delivered(service, capture, profile)?;
+    let during = delivered(service, capture, form)?;
     let third = text(
         &ask(service, &rotate, &json!({"overlap_seconds": 0}))?,
         "secret",
     )?;
-    let after = delivered(service, capture, profile)?;
+    let after = delivered(service, capture, form)?;
     let case = |delivery: &Captured, when: &str, which: &str, secret: &str, valid: bool| Case {
-        name: format!("{profile}, {when}, {which} secret"),
+        name: format!("{form}, {when}, {which} secret"),
         secret: secret.to_owned(),
         delivery: delivery.clone(),
         valid,

@@ -1,6 +1,6 @@
 //! Events published, and subscriptions managed.
 
-use client::{Client, EventBus, NewEvent, SubscriptionFields};
+use client::{Batch, Client, EventBus, NewEvent, SubscriptionFields};
 use serde_json::{Value, json};
 use testkit::{ScriptedEndpoint, ScriptedReply};
 
@@ -57,19 +57,26 @@ async fn a_refused_event_is_not_tried_again() {
 async fn subscriptions_are_made_and_deleted() {
     let record = json!({
         "id": "1", "url": "https://a.example/", "events": ["*"], "profile": "standard", "state": "active",
-        "secret": "whsec_x", "version": 1, "created_at": "2026-11-22T00:00:00.000Z",
+        "batch": {"max_events": 20, "max_wait_ms": 0}, "secret": "whsec_x", "version": 1, "created_at": "2026-11-22T00:00:00.000Z",
         "updated_at": "2026-11-22T00:00:00.000Z", "something_new": 1,
     });
     let (endpoint, client) = answering(ScriptedReply::json(201, record.to_string())).await;
     let fields = SubscriptionFields {
         url: Some("https://a.example/".to_owned()),
         events: Some(vec!["*".to_owned()]),
+        batch: Some(Batch {
+            max_events: 20,
+            max_wait_ms: 0,
+        }),
         ..SubscriptionFields::default()
     };
     let made = client.subscribe(&fields).await.unwrap();
+    assert_eq!(made.batch, fields.batch);
     assert_eq!(made.secret.as_deref(), Some("whsec_x"));
     let body: Value = serde_json::from_slice(&only(&endpoint).body).unwrap();
-    assert_eq!(body, json!({"url": "https://a.example/", "events": ["*"]}));
+    let batch = json!({"max_events": 20, "max_wait_ms": 0});
+    let expected = json!({"url": "https://a.example/", "events": ["*"], "batch": batch});
+    assert_eq!(body, expected);
     endpoint.respond_in_turn([ScriptedReply::status(204)]);
     client.unsubscribe("a/b").await.unwrap();
     let request = endpoint.requests().pop().unwrap();

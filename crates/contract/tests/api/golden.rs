@@ -1,8 +1,8 @@
 //! Every profile against the envelopes in `fixtures/events`, byte for byte.
 
 use contract::{
-    EventType, FileEventKind, FileSnapshot, JsonObject, Profile, RenderError, parse, render,
-    signed_headers,
+    BatchId, EventType, FileEventKind, FileSnapshot, JsonObject, Profile, RenderError, parse,
+    parse_batch, render, render_batch, signed_batch_headers, signed_headers,
 };
 
 use crate::{ENDPOINT_ID, NOW_S, event, signer};
@@ -200,4 +200,65 @@ fn every_profile_sends_its_headers() {
             assert_eq!(*value, expected, "{name}");
         }
     }
+}
+
+/// The two events of `standard.batch`, each with what it is alone.
+fn batch() -> [(contract::Event, &'static str); 2] {
+    let [(ingested, first, _), (processed, second, _), ..] = file_events();
+    [(ingested, first), (processed, second)].map(|(kind, golden)| {
+        let received = parse(Profile::Standard, golden.as_bytes()).unwrap();
+        let (name, data) = (kind.event_type(), received.data.as_str());
+        let sequence = received.sequence.unwrap();
+        let mut event = event(name.as_str(), "file/123", sequence, data);
+        let metadata = JsonObject::parse(r#"{"request_id":"r-1"}"#).unwrap();
+        event.metadata = (kind == FileEventKind::Ingested).then_some(metadata);
+        (event, golden)
+    })
+}
+
+#[test]
+fn a_batch_is_an_array_of_what_goes_alone() {
+    let batch = batch();
+    let events: Vec<_> = batch.iter().map(|(event, _)| event).collect();
+    let body = render_batch(Profile::Standard, &events, ENDPOINT_ID).unwrap();
+    let golden = envelope!("standard.batch");
+    assert_eq!(String::from_utf8(body).unwrap(), golden);
+    let single = parse_batch(Profile::Standard, golden.as_bytes()).unwrap();
+    let alone = batch.iter().map(|(_, alone)| alone.as_bytes());
+    assert_eq!(single.unwrap(), alone.collect::<Vec<_>>());
+
+    let one = rendered(Profile::CloudEvents, events[1]);
+    let two = render_batch(Profile::CloudEvents, &[events[1]; 2], ENDPOINT_ID).unwrap();
+    assert_eq!(String::from_utf8(two).unwrap(), format!("[{one},{one}]"));
+    for profile in Profile::ALL {
+        let none = render_batch(profile, &[], ENDPOINT_ID);
+        match profile.batch_content_type() {
+            Some(_) => assert_eq!(none.unwrap(), b"[]"),
+            None => assert_eq!(none, Err(RenderError::NoBatches { profile })),
+        }
+    }
+}
+
+#[test]
+fn a_batch_is_signed_as_a_whole() {
+    let id = BatchId::parse("bat_01JAQ5Z8F3V6T2K9M4N7P1R0SX").unwrap();
+    let body = envelope!("standard.batch").as_bytes();
+    // Token and hex as other implementations of HMAC make them.
+    let standard = [
+        (
+            "webhook-signature",
+            "v1,yiEmZmrRDs/yGrM9utEHq3t5L4Sl/wQyeseI/LsTphk=",
+        ),
+        ("webhook-timestamp", "1761042600"),
+        ("webhook-id", "bat_01JAQ5Z8F3V6T2K9M4N7P1R0SX"),
+        ("x-webhook-timestamp", "2025-10-21T10:30:00.007Z"),
+        (
+            "x-webhook-signature",
+            "01a101c38ec0e64b13e702d1d0a9f2359b1b96dbacaa370ed68e837141cd165e",
+        ),
+    ];
+    let headers = |profile| signed_batch_headers(profile, id, NOW_S * 1000 + 7, &signer(), body);
+    let expected = standard.map(|(name, value)| (name, value.to_owned()));
+    assert_eq!(headers(Profile::Standard), expected);
+    assert_eq!(headers(Profile::CloudEvents), expected[..3]);
 }

@@ -22,11 +22,13 @@ use crate::metrics::{AttemptStatus, Counted};
 use crate::transport::{Outcome, OutcomeKind, Request};
 
 /// What the loop needs to know of an attempt that has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Done {
     pub(super) endpoint_id: i64,
     pub(super) delivery_id: i64,
     pub(super) claim: i64,
+    /// The other members of its batch, with their claims.
+    pub(super) others: Vec<(i64, i64)>,
     /// When the table wants it tried again.
     pub(super) due_at_ms: Option<i64>,
     pub(super) succeeded: bool,
@@ -36,21 +38,15 @@ pub(super) struct Done {
 }
 
 /// Waits between tries to write an outcome down, while the database cannot take it.
-const WRITE_WAIT: Duration = Duration::from_millis(200);
-const WRITE_WAIT_MAX: Duration = Duration::from_secs(5);
+pub(super) const WRITE_WAIT: Duration = Duration::from_millis(200);
+pub(super) const WRITE_WAIT_MAX: Duration = Duration::from_secs(5);
 
 pub(super) async fn attempt(context: Arc<Context>, work: Work, is_trial: bool) -> Done {
     let started_at_ms = context.clock.now_ms();
     let started = Instant::now();
     // A panic of one delivery's must cost neither its room nor its turn.
     let sent = AssertUnwindSafe(send(&context, &work, started_at_ms)).catch_unwind();
-    let outcome = match sent.await {
-        Ok(outcome) => outcome,
-        Err(_panic) => Outcome {
-            retryable: true,
-            ..Outcome::unsendable("the attempt panicked".to_owned())
-        },
-    };
+    let outcome = sent.await.unwrap_or_else(|_panic| panicked());
     let duration_ms = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
     let next = next(&context, &work, &outcome, started_at_ms + duration_ms);
     count(&context, &work, &outcome, next, started.elapsed());
@@ -68,17 +64,22 @@ pub(super) async fn attempt(context: Arc<Context>, work: Work, is_trial: bool) -
         endpoint_id: endpoint.id,
         delivery_id,
         claim,
-        due_at_ms: match next {
-            Next::Retry { due_at_ms } => Some(due_at_ms),
-            Next::Delivered | Next::Dead => None,
-        },
+        others: Vec::new(),
+        due_at_ms: next.due_at_ms(),
         succeeded: next == Next::Delivered,
         is_trial,
         counts: !is_operational(&event.event_type),
     }
 }
 
-fn count(context: &Context, work: &Work, outcome: &Outcome, next: Next, took: Duration) {
+pub(super) fn panicked() -> Outcome {
+    Outcome {
+        retryable: true,
+        ..Outcome::unsendable("the attempt panicked".to_owned())
+    }
+}
+
+pub(super) fn count(context: &Context, work: &Work, outcome: &Outcome, next: Next, took: Duration) {
     let (status, reason) = match next {
         Next::Delivered => (AttemptStatus::Delivered, None),
         Next::Dead if outcome.retryable => (AttemptStatus::Abandoned, None),
@@ -114,16 +115,26 @@ pub(crate) fn build_request(
     attempt_ms: i64,
 ) -> Result<Request, String> {
     let body = render(profile, event, &endpoint.uuid).map_err(|e| e.to_string())?;
+    let signer = endpoint.signer(attempt_ms);
+    let signed = signed_headers(profile, event, &endpoint.uuid, attempt_ms, &signer, &body);
+    let mut request = request(endpoint, profile.content_type(), signed, body)?;
+    if let Some(parent) = event.metadata.as_ref().and_then(trace_parent) {
+        request.headers.insert("traceparent", parent);
+    }
+    Ok(request)
+}
+
+/// A body on its way to an endpoint, with the headers that were signed for it.
+pub(super) fn request(
+    endpoint: &Endpoint,
+    content_type: &'static str,
+    signed: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+) -> Result<Request, String> {
     // The endpoint's own headers first: ours replace them, never the other way round.
     let mut headers = endpoint.headers.clone();
     headers.insert(AGENT, HeaderValue::from_static(USER_AGENT));
-    let content_type = HeaderValue::from_static(profile.content_type());
-    headers.insert(CONTENT_TYPE, content_type);
-    if let Some(parent) = event.metadata.as_ref().and_then(trace_parent) {
-        headers.insert("traceparent", parent);
-    }
-    let signer = endpoint.signer(attempt_ms);
-    let signed = signed_headers(profile, event, &endpoint.uuid, attempt_ms, &signer, &body);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     add(&mut headers, signed)?;
     Ok(Request {
         url: endpoint.url.clone(),
@@ -159,7 +170,7 @@ fn add(headers: &mut HeaderMap, signed: Vec<(&'static str, String)>) -> Result<(
     Ok(())
 }
 
-fn next(context: &Context, work: &Work, outcome: &Outcome, now_ms: i64) -> Next {
+pub(super) fn next(context: &Context, work: &Work, outcome: &Outcome, now_ms: i64) -> Next {
     if outcome.kind == OutcomeKind::Delivered {
         return Next::Delivered;
     }
@@ -212,20 +223,7 @@ async fn write_down(
 ) {
     let mut wait = WRITE_WAIT;
     loop {
-        let ended = Ended {
-            delivery_id: work.delivery_id,
-            claim: work.claim,
-            attempts: work.attempts + 1,
-            started_at_ms,
-            duration_ms,
-            outcome: outcome.clone(),
-            next,
-            about: Some(About {
-                endpoint: Arc::clone(&work.endpoint),
-                event: Arc::clone(&work.event),
-                order_key: work.order_key,
-            }),
-        };
+        let ended = ended(work, started_at_ms, duration_ms, outcome.clone(), next);
         let submission = Submission {
             tenant: work.endpoint.tenant_id,
             // Where order matters, with the publishers of its subject.
@@ -244,7 +242,30 @@ async fn write_down(
     }
 }
 
-fn report(work: &Work, outcome: &Outcome, next: Next) {
+pub(super) fn ended(
+    work: &Work,
+    started_at_ms: i64,
+    duration_ms: i64,
+    outcome: Outcome,
+    next: Next,
+) -> Ended {
+    Ended {
+        delivery_id: work.delivery_id,
+        claim: work.claim,
+        attempts: work.attempts + 1,
+        started_at_ms,
+        duration_ms,
+        outcome,
+        next,
+        about: Some(About {
+            endpoint: Arc::clone(&work.endpoint),
+            event: Arc::clone(&work.event),
+            order_key: work.order_key,
+        }),
+    }
+}
+
+pub(super) fn report(work: &Work, outcome: &Outcome, next: Next) {
     let delivery = DeliveryId(work.delivery_id);
     let endpoint = work.endpoint.uuid.as_str();
     let (kind, status) = (outcome.kind, outcome.status);

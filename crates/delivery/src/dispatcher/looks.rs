@@ -8,6 +8,7 @@ use db::{Clock, DbError, Lane, Tx, TxError, WriteError};
 use tokio::time::Instant;
 
 use super::Context;
+use super::batches::Joined;
 use super::gates::Note;
 use crate::chores::Chore;
 use crate::claim::{self, Taken, Wanted};
@@ -15,7 +16,6 @@ use crate::clock_steps;
 use crate::health::{self, Failing};
 use crate::node::Renewed;
 use crate::operational::{self, News};
-use crate::publish::memory_bytes;
 use crate::registry::bury;
 use crate::subscriptions::disable;
 
@@ -33,6 +33,7 @@ pub(super) enum Look {
     Swept(Option<Swept>),
     GivenBack,
     Noted,
+    Joined(Joined),
     Chored {
         more: bool,
     },
@@ -74,8 +75,7 @@ pub(super) async fn take(
     // Behind what somebody waits for, and tenants in turn.
     let taken = context
         .in_whole_tx(Lane::Bulk, tenant_id, "take what is due", move |tx| {
-            let reserve = |bytes| slots.reserve(endpoint_id, memory_bytes(bytes));
-            claim::take(tx, &wanted, reserve)
+            claim::take(tx, &wanted, &slots)
         })
         .await;
     Look::Taken { endpoint_id, taken }
@@ -245,7 +245,7 @@ impl Context {
         self.in_whole_tx(Lane::Outcomes, 0, what, job).await
     }
 
-    async fn in_whole_tx<T: Send + 'static>(
+    pub(super) async fn in_whole_tx<T: Send + 'static>(
         &self,
         lane: Lane,
         tenant_id: i64,

@@ -3,9 +3,13 @@
 //! bound; whatever is lost here is found there again.
 
 mod attempt;
+mod batch_attempt;
+mod batches;
 mod breaker;
+mod collecting;
 mod gates;
 mod looks;
+mod sending;
 mod start;
 mod turns;
 mod waiting;
@@ -20,7 +24,7 @@ use db::{Database, DatabaseClock, NodeLock, Submitter, Writer};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::endpoint::Endpoint;
-use crate::finish::Finish;
+use crate::finish::{Finish, FinishBatch};
 use crate::node::Node;
 use crate::publish::Publisher;
 use crate::slots::Slot;
@@ -37,6 +41,7 @@ pub(crate) struct Context {
     pub(crate) clock: Arc<DatabaseClock>,
     pub(crate) writer: Writer,
     pub(crate) finish: Submitter<Finish>,
+    pub(crate) finish_batch: Submitter<FinishBatch>,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) retry_jitter: f64,
     pub(crate) retry_after_max: Duration,

@@ -9,9 +9,11 @@ use db::Clock;
 use tokio::time::Instant;
 
 use super::attempt::{Done, attempt};
+use super::batch_attempt::attempt_batch;
 use super::breaker::Go;
 use super::gates::Note;
 use super::looks;
+use super::sending::Sending;
 use super::work_loop::WorkLoop;
 
 /// How often what takes longer to know is looked at.
@@ -29,30 +31,46 @@ impl WorkLoop {
             self.turns.release(endpoint_id);
         }
         let mut unwanted = Vec::new();
-        while let Some(mut work) = self.turns.next() {
+        while let Some(mut sending) = self.turns.next() {
             // As it is now, not as it was when the event was published.
-            let endpoint = endpoints.endpoint(work.endpoint.id).filter(|e| e.is_active);
+            let id = sending.first.endpoint.id;
+            let endpoint = endpoints.endpoint(id).filter(|e| e.is_active);
             let Some(endpoint) = endpoint else {
-                self.turns.ended(work.endpoint.id);
-                self.held.remove(&(work.delivery_id, work.claim));
-                unwanted.push((work.delivery_id, work.claim));
+                self.turns.ended(id);
+                for held in sending.held() {
+                    self.held.remove(&held);
+                    unwanted.push(held);
+                }
+                self.end_wait(id);
                 continue;
             };
-            work.endpoint = Arc::clone(endpoint);
+            sending.go_to(endpoint);
             match self.gates.ask(endpoint, now_ms) {
                 Go::Now { is_trial } => {
-                    let context = Arc::clone(&self.context);
-                    self.attempts.spawn(attempt(context, work, is_trial));
+                    self.start_attempt(sending, is_trial);
+                    self.end_wait(id);
                 }
                 Go::NotBefore(at_ms) => {
-                    self.gates.hold(endpoint.id, at_ms);
-                    self.turns.put_back(endpoint.id, work);
+                    self.gates.hold(id, at_ms);
+                    self.turns.put_back(id, sending);
                 }
                 // Its end releases them.
-                Go::AfterTrial => self.turns.put_back(endpoint.id, work),
+                Go::AfterTrial => self.turns.put_back(id, sending),
             }
         }
         self.give_back(unwanted);
+    }
+
+    fn start_attempt(&mut self, sending: Sending, is_trial: bool) {
+        let context = Arc::clone(&self.context);
+        match sending.batch {
+            None => self
+                .attempts
+                .spawn(attempt(context, sending.first, is_trial)),
+            Some(_) => self
+                .attempts
+                .spawn(attempt_batch(context, sending, is_trial)),
+        };
     }
 
     /// What the end of an attempt says of its endpoint.
@@ -87,7 +105,8 @@ impl WorkLoop {
     pub(super) fn gauge(&mut self) {
         let gauges = &self.context.publisher.inner.metrics.gauges;
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-        gauges.queued.store(count(self.turns.queued()), Relaxed);
+        let queued = self.turns.queued() + self.batches.collecting.count();
+        gauges.queued.store(count(queued), Relaxed);
         gauges.in_flight.store(count(self.attempts.len()), Relaxed);
         let now = Instant::now();
         if self.gauged_at.is_some_and(|at| now < at + GAUGE_EVERY) {
@@ -96,7 +115,7 @@ impl WorkLoop {
         self.gauged_at = Some(now);
         let now_ms = self.context.clock.now_ms();
         let (open, half_open) = self.gates.open_and_half_open(now_ms);
-        let heads = self.turns.heads().map(|work| work.due_at_ms);
+        let heads = self.turns.heads().map(|sending| sending.first.due_at_ms);
         let oldest_ms = heads.chain(self.due_in_table_ms).min();
         let wait_ms = oldest_ms.map_or(0, |due| u64::try_from(now_ms - due).unwrap_or_default());
         for (gauge, value) in [

@@ -1,19 +1,22 @@
 //! The dispatcher's loop: starts attempts in turn, takes due deliveries from the table when there is room,
 //! renews the node's lease, and gives everything back when it stops.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use contract::BatchId;
 use db::Clock;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::attempt::Done;
+use super::batches::Batches;
 use super::gates::Gates;
 use super::looks::{self, Beat, Look, Swept};
+use super::sending::Sending;
 use super::turns::Turns;
 use super::waiting::Waiting;
 use super::{Command, Context, Work};
@@ -33,8 +36,9 @@ const LEAVE_MAX: Duration = Duration::from_secs(5);
 
 pub(super) struct WorkLoop {
     pub(super) context: Arc<Context>,
-    pub(super) turns: Turns<Work>,
-    /// Deliveries queued or under way here, with their claims.
+    pub(super) turns: Turns<Sending>,
+    pub(super) batches: Batches,
+    /// Deliveries collected, queued or under way here, with their claims.
     pub(super) held: HashSet<(i64, i64)>,
     /// Rows (with their claims) that say they are ours although memory does not hold them, and since when.
     suspects: HashMap<(i64, i64), Instant>,
@@ -83,6 +87,7 @@ impl WorkLoop {
             sweep_at: context.enabled.then(Instant::now),
             chores_at: context.enabled.then(Instant::now),
             turns: Turns::new(context.in_flight_max),
+            batches: Batches::default(),
             context,
             held: HashSet::new(),
             suspects: HashMap::new(),
@@ -114,6 +119,7 @@ impl WorkLoop {
                 self.looked(look);
             }
             while self.probes.try_join_next().is_some() {}
+            self.end_waits();
             self.start_attempts();
             self.look();
             self.gauge();
@@ -160,17 +166,6 @@ impl WorkLoop {
         }
     }
 
-    fn push(&mut self, work: Work) {
-        self.held.insert((work.delivery_id, work.claim));
-        let endpoint = Arc::clone(&work.endpoint);
-        self.turns.push(
-            endpoint.tenant_id,
-            endpoint.id,
-            endpoint.in_flight_max,
-            work,
-        );
-    }
-
     fn note(&mut self, endpoint_id: i64, at_ms: i64) {
         if self.context.enabled {
             let now_ms = self.context.clock.now_ms();
@@ -184,6 +179,9 @@ impl WorkLoop {
             return;
         };
         self.held.remove(&(done.delivery_id, done.claim));
+        for other in &done.others {
+            self.held.remove(other);
+        }
         self.judge(&done);
         self.turns.ended(done.endpoint_id);
         if let Some(due_at_ms) = done.due_at_ms {
@@ -261,6 +259,7 @@ impl WorkLoop {
                 self.compare(swept);
             }
             Ok(Look::GivenBack) => self.sweep_soon(),
+            Ok(Look::Joined(joined)) => self.joined(joined),
             Ok(Look::Noted) => {}
             Ok(Look::Chored { more }) => {
                 let wait = if more { CHORES_MORE } else { CHORES_EVERY };
@@ -274,6 +273,7 @@ impl WorkLoop {
                     self.chores_at.get_or_insert(later);
                 }
                 self.waiting.abandon_looks(self.context.clock.now_ms());
+                self.abandon_joins();
             }
         }
     }
@@ -297,8 +297,9 @@ impl WorkLoop {
             let held = taken.claimed.iter().map(|c| (c.delivery_id, c.claim));
             return self.give_back(held.collect());
         };
+        let mut batches: BTreeMap<BatchId, Vec<Work>> = BTreeMap::new();
         for claimed in taken.claimed {
-            self.push(Work {
+            let work = Work {
                 delivery_id: claimed.delivery_id,
                 claim: claimed.claim,
                 attempts: claimed.attempts,
@@ -309,7 +310,14 @@ impl WorkLoop {
                 endpoint: Arc::clone(endpoint),
                 event: claimed.event,
                 slot: claimed.slot,
-            });
+            };
+            match claimed.batch_id {
+                None => self.push(work),
+                Some(id) => batches.entry(id).or_default().push(work),
+            }
+        }
+        for (id, members) in batches {
+            self.push_batch(id, members);
         }
     }
 
@@ -398,9 +406,10 @@ impl WorkLoop {
     fn start_anew(&mut self, number: i64) {
         tracing::warn!("this node was taken for dead by others; it starts anew");
         self.context.publisher.inner.keys.renumber(number);
-        for work in self.turns.clear() {
-            self.held.remove(&(work.delivery_id, work.claim));
+        for held in self.turns.clear().iter().flat_map(Sending::held) {
+            self.held.remove(&held);
         }
+        self.forget_collected();
         self.sweep_soon();
     }
 
@@ -418,6 +427,7 @@ impl WorkLoop {
         [due, released, chores, self.renew_at, self.sweep_at]
             .into_iter()
             .flatten()
+            .chain(self.batches.collecting.next_at())
             .fold(now + TICK_MAX, Instant::min)
     }
 

@@ -89,6 +89,7 @@ pub(crate) fn settings() -> DeliverySettings {
         retention_days: 90,
         event_bytes_max: 262_144,
         batch_events_max: 1_000,
+        batch_bytes_max: 524_288,
         replay_event_ids_max: 1_000,
         lease_seconds: 30,
         node_name: "here".into(),
@@ -163,6 +164,11 @@ impl Harness {
         if let Some(engine) = self.engine.take() {
             engine.stop(Duration::from_secs(5));
         }
+    }
+
+    /// Stops the engine without waiting for what is under way.
+    pub(crate) fn stop_at_once(&mut self) {
+        self.engine = None;
     }
 
     pub(crate) fn engine(&self) -> &Engine {

@@ -5,6 +5,10 @@
 #[cfg(test)]
 mod accepted;
 #[cfg(test)]
+mod batch_retries;
+#[cfg(test)]
+mod batches;
+#[cfg(test)]
 mod endpoints;
 #[cfg(test)]
 mod fairness;

@@ -11,6 +11,8 @@ pub(super) struct DeliveryLine {
     pub(super) event_id: String,
     pub(super) event_type: String,
     pub(super) subject: String,
+    /// The batch that it goes in.
+    pub(super) batch: Option<String>,
     pub(super) subscription_id: String,
     /// What its endpoint is called.
     pub(super) endpoint: String,
@@ -47,6 +49,7 @@ impl DeliveryLine {
             event_id: delivery.event_id.to_string(),
             event_type: delivery.event_type.clone(),
             subject: delivery.subject.clone(),
+            batch: delivery.batch_id.map(|id| id.to_string()),
             subscription_id: delivery.subscription_id.clone(),
             endpoint: endpoints.name(&delivery.subscription_id).to_owned(),
             word,

@@ -3,12 +3,15 @@
 use service::Problem;
 
 /// Names that the API has for what is one field of a form.
-const OTHER_NAMES: [(&str, &str); 5] = [
+const OTHER_NAMES: [(&str, &str); 8] = [
     ("target_url", "url"),
     ("retry_schedule", "schedule"),
     ("retry.schedule", "schedule"),
     ("retry.preset", "schedule"),
     ("retry.max_retries", "max_retries"),
+    ("batch", "batch_max_events"),
+    ("batch.max_events", "batch_max_events"),
+    ("batch.max_wait_ms", "batch_max_wait_ms"),
 ];
 
 /// A refusal, empty before anything was sent.

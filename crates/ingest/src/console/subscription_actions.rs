@@ -11,6 +11,7 @@ use askama::Template;
 use askama_web::WebTemplate;
 use console::{Answer, Frame, Visit, said};
 use contract::Profile;
+use delivery::Batching;
 use serde::Deserialize;
 use serde_json::json;
 use service::{Code, Form, Json, Problem};
@@ -40,6 +41,7 @@ pub(super) struct FormPage {
     schedule: String,
     timeout_seconds: u32,
     in_flight_max: usize,
+    batch_wait_ms: u32,
     refusal: Refusal,
     form: SubscriptionForm,
 }
@@ -88,6 +90,7 @@ async fn form_page(
         schedule: state.delivery.retry_schedule.clone(),
         timeout_seconds: state.delivery.attempt_timeout_seconds,
         in_flight_max: state.delivery.attempts_in_flight_per_endpoint_max,
+        batch_wait_ms: Batching::default().max_wait_ms,
         refusal,
         form,
     })

@@ -39,6 +39,8 @@ pub(super) struct SubscriptionForm {
     pub(super) max_in_flight: String,
     pub(super) rate_limit_per_second: String,
     pub(super) ordering: String,
+    pub(super) batch_max_events: String,
+    pub(super) batch_max_wait_ms: String,
     /// A JSON object.
     pub(super) metadata: String,
 }
@@ -69,6 +71,8 @@ impl SubscriptionForm {
             &self.client_errors,
             &self.max_in_flight,
             &self.rate_limit_per_second,
+            &self.batch_max_events,
+            &self.batch_max_wait_ms,
             &self.metadata,
             &self.headers,
         ];
@@ -115,6 +119,7 @@ impl SubscriptionForm {
                 json!(whole("max_in_flight", &self.max_in_flight)?),
             ),
             ("rate_limit_per_second", self.rate()?),
+            ("batch", self.batch()?),
             ("metadata", self.metadata()?),
         ];
         body.extend(more.map(|(name, value)| (name.to_owned(), value)));
@@ -146,6 +151,19 @@ impl SubscriptionForm {
         let rate: Result<f64, _> = text.parse();
         rate.map(|rate| json!(rate))
             .map_err(|_no_number| Problem::invalid_field("rate_limit_per_second", "give a number"))
+    }
+
+    fn batch(&self) -> Result<Value, Problem> {
+        let events = whole("batch.max_events", &self.batch_max_events)?;
+        let wait_ms = whole("batch.max_wait_ms", &self.batch_max_wait_ms)?;
+        match (events, wait_ms) {
+            (None, None) => Ok(Value::Null),
+            (None, Some(_)) => Err(Problem::invalid_field(
+                "batch.max_events",
+                "say how many events one request may have, or leave the wait empty",
+            )),
+            _ => Ok(json!({"max_events": events, "max_wait_ms": wait_ms})),
+        }
     }
 
     fn metadata(&self) -> Result<Value, Problem> {
@@ -205,6 +223,8 @@ impl From<&Subscription> for SubscriptionForm {
                 .rate_limit_per_second
                 .map_or_else(String::new, |rate| rate.to_string()),
             ordering: name_of(ORDERING, &fields.ordering).to_owned(),
+            batch_max_events: number(fields.batch.map(|batch| batch.max_events)),
+            batch_max_wait_ms: number(fields.batch.map(|batch| batch.max_wait_ms)),
             metadata: metadata.map_or_else(String::new, |object| object.as_str().to_owned()),
         }
     }

@@ -233,6 +233,13 @@ fn settings(one: &Subscription, state: &ServiceState) -> Vec<(&'static str, Stri
                 .max_in_flight
                 .map(|count| format!("at most {count} attempts")),
         ),
+        (
+            "In one request",
+            fields.batch.map(|batch| {
+                let (events, wait_ms) = (batch.max_events, batch.max_wait_ms);
+                format!("up to {events} events, collected for at most {wait_ms} ms")
+            }),
+        ),
     ];
     let told = lines.into_iter().filter_map(|(label, value)| {
         let value = value.filter(|value| !value.is_empty())?;

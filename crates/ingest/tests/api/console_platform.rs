@@ -74,6 +74,7 @@ async fn erp(ingest: &TestIngest, endpoint: &ScriptedEndpoint) -> (Json, String)
     let wanted = json!({
         "url": format!("{}/erp", endpoint.url()), "events": ["file.*"], "description": "ERP",
         "headers": {"x-api-key": "hunter2"}, "retry": {"schedule": "quick"}, "metadata": {"owner": "office"},
+        "batch": {"max_events": 20, "max_wait_ms": 300},
     });
     let made = ingest.request(Method::POST, SUBSCRIPTIONS).json(&wanted);
     let made = answer(made).await.1;
@@ -104,6 +105,9 @@ async fn what_a_form_cannot_say_is_told_beside_its_field() {
         ("max_retries", "99"),
         ("max_in_flight", "many"),
         ("rate_limit_per_second", "0"),
+        ("batch_max_events", "1"),
+        ("batch_max_events", ""),
+        ("batch_max_wait_ms", "soon"),
         ("schedule", "often"),
         ("headers", "no colon"),
         ("headers", "host: other"),
@@ -157,6 +161,7 @@ async fn an_endpoint_is_changed_in_its_form() {
             "metadata",
             "profile",
             "signing",
+            "batch",
         ] {
             assert_eq!(stored[field], made[field], "{field}");
         }
@@ -169,10 +174,13 @@ async fn an_endpoint_is_changed_in_its_form() {
             ("ordering", "subject"),
             ("metadata", ""),
             ("client_errors", "no"),
+            ("batch_max_events", "50"),
+            ("batch_max_wait_ms", ""),
         ];
         let changed = browser.send(&form, &filled).await;
         changed.assert_says("after 5 s, 1 h; not when the receiver refuses");
         changed.assert_says("in order, one at a time");
+        changed.assert_says("up to 50 events, collected for at most 1000 ms");
         let stored = ingest.ok(&api).await;
         for (field, value) in [
             ("description", json!("ERP, new")),

@@ -46,6 +46,7 @@ async fn a_subscription_lives(temp: TempDb) {
         (current.0, &current.1["state"], &current.1["metadata"]),
         (200, &json!("active"), &Json::Null)
     );
+    batches_are_asked_for(&ingest, &at).await;
     keys_and_probes(&ingest, &at).await;
     let list = ingest
         .ok(&format!("{BASE}/subscriptions?limit=1&skip=1"))
@@ -63,6 +64,25 @@ async fn a_subscription_lives(temp: TempDb) {
         assert_problem(&gone, 404, "not_found", "subscription");
     }
     ingest.stop().await;
+}
+
+async fn batches_are_asked_for(ingest: &TestIngest, at: &str) {
+    for (batch, stored) in [
+        (
+            json!({"max_events": 7}),
+            json!({"max_events": 7, "max_wait_ms": 1000}),
+        ),
+        (
+            json!({"max_wait_ms": 0}),
+            json!({"max_events": 7, "max_wait_ms": 0}),
+        ),
+        (Json::Null, Json::Null),
+    ] {
+        let change = json!({"batch": batch});
+        let changed = ingest.expect(Method::PATCH, at, change, 200).await;
+        assert_eq!(changed["batch"], stored);
+        assert_eq!(ingest.ok(at).await["batch"], stored);
+    }
 }
 
 /// Of a subscription with a header of its own.

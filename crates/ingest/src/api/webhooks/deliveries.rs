@@ -269,6 +269,7 @@ pub(super) fn answer(delivery: &Delivery) -> Value {
         "event_type": delivery.event_type,
         "event_id": delivery.event_id.to_string(),
         "subject": delivery.subject,
+        "batch_id": delivery.batch_id.map(|id| id.to_string()),
         "state": state,
         "status": status,
         "is_processing": delivery.is_processing,

@@ -98,6 +98,9 @@ fn wanted(subscription: &Subscription, defaults: &DeliverySettings) -> Value {
         .keys()
         .map(|name| (name.clone(), json!(MASKED)))
         .collect();
+    let batch = fields
+        .batch
+        .map(|batch| json!({"max_events": batch.max_events, "max_wait_ms": batch.max_wait_ms}));
     json!({
         "url": fields.url,
         "target_url": fields.url,
@@ -121,6 +124,7 @@ fn wanted(subscription: &Subscription, defaults: &DeliverySettings) -> Value {
         "max_in_flight": fields.max_in_flight,
         "rate_limit_per_second": fields.rate_limit_per_second,
         "ordering": name_of(ORDERING, &fields.ordering),
+        "batch": batch,
         "metadata": metadata,
         "custom_metadata": metadata,
     })

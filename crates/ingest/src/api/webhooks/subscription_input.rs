@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use contract::{JsonObject, Profile};
-use delivery::{Ordering, Retry, RetrySchedule, Signing, SubscriptionFields};
+use delivery::{Batching, Ordering, Retry, RetrySchedule, Signing, SubscriptionFields};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use service::Problem;
@@ -49,6 +49,15 @@ impl<T> Given<T> {
         }
     }
 
+    /// The value; what is stored without one, or the usual for null.
+    fn over(self, stored: T, usual: T) -> T {
+        match self {
+            Self::Absent => stored,
+            Self::Null => usual,
+            Self::Value(value) => value,
+        }
+    }
+
     fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
     }
@@ -88,8 +97,17 @@ pub(crate) struct SubscriptionInput {
     max_in_flight: Given<u32>,
     rate_limit_per_second: Given<f64>,
     ordering: Given<String>,
+    batch: Given<BatchInput>,
     #[serde(alias = "custom_metadata")]
     metadata: Given<Map<String, Value>>,
+}
+
+/// What is not said stays as it is, or as is usual.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct BatchInput {
+    max_events: Given<u32>,
+    max_wait_ms: Given<u32>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -126,6 +144,7 @@ pub(super) struct Change {
     max_in_flight: Given<u32>,
     rate_limit_per_second: Given<f64>,
     ordering: Given<Ordering>,
+    batch: Given<BatchInput>,
     metadata: Given<JsonObject>,
 }
 
@@ -169,6 +188,7 @@ impl SubscriptionInput {
             ordering: self
                 .ordering
                 .map(|word| word_of("ordering", ORDERING, &word))?,
+            batch: self.batch,
             metadata: self.metadata.map(|map| {
                 let object = JsonObject::of(&map);
                 object.map_err(|cause| Problem::invalid_field("metadata", cause.to_string()))
@@ -317,7 +337,22 @@ impl Change {
         let rate = &mut fields.rate_limit_per_second;
         self.rate_limit_per_second.put_some(rate);
         self.ordering.put(&mut fields.ordering);
+        fields.batch = match self.batch {
+            Given::Absent => fields.batch,
+            Given::Null => None,
+            Given::Value(batch) => Some(batch.over(fields.batch.unwrap_or_default())),
+        };
         self.metadata.put_some(&mut fields.metadata);
+    }
+}
+
+impl BatchInput {
+    fn over(self, stored: Batching) -> Batching {
+        let usual = Batching::default();
+        Batching {
+            max_events: self.max_events.over(stored.max_events, usual.max_events),
+            max_wait_ms: self.max_wait_ms.over(stored.max_wait_ms, usual.max_wait_ms),
+        }
     }
 }
 
@@ -392,6 +427,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_said_of_batches_is_usual() {
+        let batch = |given: Value| {
+            let batch = changed(json!({"batch": given})).unwrap().batch;
+            batch.map(|batch| (batch.max_events, batch.max_wait_ms))
+        };
+        assert_eq!(batch(json!(null)), None);
+        assert_eq!(batch(json!({})), Some((100, 1_000)));
+        assert_eq!(batch(json!({"max_events": 7})), Some((7, 1_000)));
+        let both = json!({"max_events": null, "max_wait_ms": 0});
+        assert_eq!(batch(both), Some((100, 0)));
+    }
+
+    #[test]
     fn what_cannot_be_meant_is_refused_by_name() {
         for (body, says) in [
             (json!({"colour": 1}), "colour"),
@@ -410,6 +458,7 @@ mod tests {
                 "retry.max_retries",
             ),
             (json!({"retry": {"colour": 1}}), "colour"),
+            (json!({"batch": {"colour": 1}}), "colour"),
         ] {
             let refusal = changed(body.clone()).unwrap_err();
             assert!(refusal.contains(says), "{body}: {refusal}");
