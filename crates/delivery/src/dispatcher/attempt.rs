@@ -15,7 +15,7 @@ use futures_util::FutureExt;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT as AGENT};
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::{Context, Work};
+use super::{Answered, Command, Context, Work};
 use crate::endpoint::Endpoint;
 use crate::finish::{About, Ended, Next};
 use crate::metrics::{AttemptStatus, Counted};
@@ -31,10 +31,6 @@ pub(super) struct Done {
     pub(super) others: Vec<(i64, i64)>,
     /// When the table wants it tried again.
     pub(super) due_at_ms: Option<i64>,
-    pub(super) succeeded: bool,
-    pub(super) is_trial: bool,
-    /// Whether it says something of the endpoint's health.
-    pub(super) counts: bool,
 }
 
 /// Waits between tries to write an outcome down, while the database cannot take it.
@@ -50,25 +46,28 @@ pub(super) async fn attempt(context: Arc<Context>, work: Work, is_trial: bool) -
     let duration_ms = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
     let next = next(&context, &work, &outcome, started_at_ms + duration_ms);
     count(&context, &work, &outcome, next, started.elapsed());
-    write_down(&context, &work, started_at_ms, duration_ms, outcome, next).await;
-    let Work {
-        endpoint,
-        delivery_id,
-        claim,
-        slot,
-        event,
-        ..
-    } = work;
-    drop(slot);
-    Done {
-        endpoint_id: endpoint.id,
-        delivery_id,
-        claim,
-        others: Vec::new(),
-        due_at_ms: next.due_at_ms(),
+    context.answered(Answered {
+        endpoint_id: work.endpoint.id,
         succeeded: next == Next::Delivered,
         is_trial,
-        counts: !is_operational(&event.event_type),
+        counts: !is_operational(&work.event.event_type),
+    });
+    write_down(&context, &work, started_at_ms, duration_ms, outcome, next).await;
+    // Before the loop looks for room.
+    drop(work.slot);
+    Done {
+        endpoint_id: work.endpoint.id,
+        delivery_id: work.delivery_id,
+        claim: work.claim,
+        others: Vec::new(),
+        due_at_ms: next.due_at_ms(),
+    }
+}
+
+impl Context {
+    pub(super) fn answered(&self, answered: Answered) {
+        let inbox = &self.publisher.inner.inbox;
+        inbox.put(Command::Answered(answered));
     }
 }
 

@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 
 use super::attempt::{self, Done, WRITE_WAIT, WRITE_WAIT_MAX};
 use super::sending::Sending;
-use super::{Context, Work};
+use super::{Answered, Context, Work};
 use crate::finish::Next;
 use crate::transport::{Outcome, OutcomeKind, Request};
 
@@ -28,18 +28,21 @@ pub(super) async fn attempt_batch(context: Arc<Context>, sending: Sending, is_tr
     for (work, next) in &ends {
         attempt::count(&context, work, &outcome, *next, started.elapsed());
     }
+    let first = &sending.first;
+    context.answered(Answered {
+        endpoint_id: first.endpoint.id,
+        succeeded: outcome.kind == OutcomeKind::Delivered,
+        is_trial,
+        counts: !sending.works().all(is_news),
+    });
     write_down(&context, &ends, started_at_ms, duration_ms, &outcome).await;
     let due_at_ms = ends.iter().find_map(|(_, next)| next.due_at_ms());
-    let first = &sending.first;
     Done {
         endpoint_id: first.endpoint.id,
         delivery_id: first.delivery_id,
         claim: first.claim,
         others: sending.held().skip(1).collect(),
         due_at_ms,
-        succeeded: outcome.kind == OutcomeKind::Delivered,
-        is_trial,
-        counts: !sending.works().all(is_news),
     }
 }
 

@@ -92,10 +92,21 @@ pub(crate) enum Command {
     Enabled {
         endpoint_id: i64,
     },
+    Answered(Answered),
     /// Something is left to be done in portions.
     Chores,
     /// A user's test: sent and answered, never stored.
     Probe(Request, oneshot::Sender<Reply>),
+}
+
+/// An attempt that is over as far as its endpoint is concerned; its outcome is still to be written down.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Answered {
+    pub(crate) endpoint_id: i64,
+    pub(crate) succeeded: bool,
+    pub(crate) is_trial: bool,
+    /// Whether it says something of the endpoint's health.
+    pub(crate) counts: bool,
 }
 
 /// Where commands are put. Bounded by the slots that work carries.

@@ -8,7 +8,8 @@ use std::time::Duration;
 use db::Clock;
 use tokio::time::Instant;
 
-use super::attempt::{Done, attempt};
+use super::Answered;
+use super::attempt::attempt;
 use super::batch_attempt::attempt_batch;
 use super::breaker::Go;
 use super::gates::Note;
@@ -36,7 +37,7 @@ impl WorkLoop {
             let id = sending.first.endpoint.id;
             let endpoint = endpoints.endpoint(id).filter(|e| e.is_active);
             let Some(endpoint) = endpoint else {
-                self.turns.ended(id);
+                self.turns.unsent(id);
                 for held in sending.held() {
                     self.held.remove(&held);
                     unwanted.push(held);
@@ -73,13 +74,16 @@ impl WorkLoop {
         };
     }
 
-    /// What the end of an attempt says of its endpoint.
-    pub(super) fn judge(&mut self, done: &Done) {
+    /// What an answer says of its endpoint, which may have the next request now.
+    pub(super) fn answered(&mut self, answered: &Answered) {
         let now_ms = self.context.clock.now_ms();
-        let (id, is_trial) = (done.endpoint_id, done.is_trial);
-        let note = self
-            .gates
-            .ended(id, done.succeeded, is_trial, done.counts, now_ms);
+        let Answered {
+            endpoint_id: id,
+            succeeded,
+            is_trial,
+            counts,
+        } = *answered;
+        let note = self.gates.ended(id, succeeded, is_trial, counts, now_ms);
         if is_trial {
             self.turns.release(id);
         }
@@ -99,6 +103,7 @@ impl WorkLoop {
             let context = Arc::clone(&self.context);
             self.looks.spawn(looks::write_note(context, id, note));
         }
+        self.turns.answered(id);
     }
 
     /// Says how things stand; every so often what takes a walk over all endpoints to know.

@@ -1,7 +1,12 @@
 //! Whose turn it is: tenants in rotation, within a tenant its endpoints in rotation, within an endpoint
-//! first come first served, and never more under way to one endpoint or for one tenant than it may have.
+//! first come first served, and never more under way to one endpoint or for one tenant than it may have. An item is
+//! open until it has been answered, and under way until it is over; the two may be told in either order.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+
+/// How many of an endpoint's items may be under way for each that may be open: so many have been answered, and wait for
+/// the database.
+const UNDER_WAY_FOR_OPEN: usize = 4;
 
 /// Most attempts under way.
 #[derive(Debug, Clone, Copy)]
@@ -28,8 +33,9 @@ pub(crate) struct Turns<T> {
 struct Lane<T> {
     tenant_id: i64,
     queue: VecDeque<T>,
+    open: usize,
+    open_max: usize,
     in_flight: usize,
-    in_flight_max: usize,
     /// Whether it stands in its tenant's rotation.
     ready: bool,
     /// Whether it must not, until it is released.
@@ -50,22 +56,23 @@ impl<T> Turns<T> {
         }
     }
 
-    pub(crate) fn push(&mut self, tenant_id: i64, endpoint_id: i64, in_flight_max: usize, item: T) {
+    pub(crate) fn push(&mut self, tenant_id: i64, endpoint_id: i64, open_max: usize, item: T) {
         let lane = self.lanes.entry(endpoint_id).or_insert_with(|| Lane {
             tenant_id,
             queue: VecDeque::new(),
+            open: 0,
+            open_max: 1,
             in_flight: 0,
-            in_flight_max: 1,
             ready: false,
             held: false,
         });
-        lane.in_flight_max = in_flight_max.max(1);
+        lane.open_max = open_max.max(1);
         lane.queue.push_back(item);
         self.queued += 1;
         self.make_ready(endpoint_id);
     }
 
-    /// The next item; its endpoint counts one more under way.
+    /// The next item; its endpoint counts one more open and under way.
     pub(crate) fn next(&mut self) -> Option<T> {
         loop {
             if self.in_flight >= self.max.all {
@@ -96,6 +103,7 @@ impl<T> Turns<T> {
                 continue;
             }
             if let Some(item) = lane.queue.pop_front() {
+                lane.open += 1;
                 lane.in_flight += 1;
                 self.queued -= 1;
                 self.in_flight += 1;
@@ -123,7 +131,22 @@ impl<T> Turns<T> {
             lane.queue.push_front(item);
             lane.held = true;
             self.queued += 1;
-            self.ended(endpoint_id);
+            self.unsent(endpoint_id);
+        }
+    }
+
+    /// The item that was just given does not go at all.
+    pub(crate) fn unsent(&mut self, endpoint_id: i64) {
+        self.answered(endpoint_id);
+        self.ended(endpoint_id);
+    }
+
+    /// One of this endpoint's items is no longer open.
+    pub(crate) fn answered(&mut self, endpoint_id: i64) {
+        if let Some(lane) = self.lanes.get_mut(&endpoint_id) {
+            lane.open = lane.open.saturating_sub(1);
+            self.make_ready(endpoint_id);
+            self.forget_if_idle(endpoint_id);
         }
     }
 
@@ -147,14 +170,15 @@ impl<T> Turns<T> {
                 }
             }
             self.rotation.extend(std::mem::take(&mut self.waiting));
-            let Some(lane) = self.lanes.get_mut(&endpoint_id) else {
-                return;
-            };
-            if lane.in_flight == 0 && lane.queue.is_empty() {
-                self.lanes.remove(&endpoint_id);
-            } else {
-                self.make_ready(endpoint_id);
-            }
+            self.make_ready(endpoint_id);
+            self.forget_if_idle(endpoint_id);
+        }
+    }
+
+    fn forget_if_idle(&mut self, endpoint_id: i64) {
+        let is_idle = |lane: &Lane<T>| lane.open + lane.in_flight == 0 && lane.queue.is_empty();
+        if self.lanes.get(&endpoint_id).is_some_and(is_idle) {
+            self.lanes.remove(&endpoint_id);
         }
     }
 
@@ -186,7 +210,8 @@ impl<T> Turns<T> {
         let Some(lane) = self.lanes.get_mut(&endpoint_id) else {
             return;
         };
-        let is_full = lane.in_flight >= lane.in_flight_max;
+        let is_full = lane.open >= lane.open_max
+            || lane.in_flight >= lane.open_max.saturating_mul(UNDER_WAY_FOR_OPEN);
         if lane.ready || lane.held || lane.queue.is_empty() || is_full {
             return;
         }
@@ -221,7 +246,7 @@ mod tests {
             // Six by its share; then as much as is left free.
             assert_eq!(started, [6, 5, 3][usize::try_from(tenant).unwrap() - 1]);
         }
-        turns.ended(10);
+        turns.unsent(10);
         let next: Vec<_> = std::iter::from_fn(|| turns.next()).collect();
         assert_eq!(
             next.len(),
@@ -229,7 +254,7 @@ mod tests {
             "two are free, and everybody has more than that"
         );
         for _ in 0..5 {
-            turns.ended(10);
+            turns.unsent(10);
         }
         assert!(turns.next().is_some());
     }
@@ -279,15 +304,38 @@ mod tests {
             (Some(0), Some(1), None)
         );
         assert_eq!(turns.queued_of(10), 3);
-        turns.ended(10);
+        turns.unsent(10);
         assert_eq!((turns.next(), turns.next()), (Some(2), None));
         assert_eq!(turns.clear(), [3, 4]);
-        turns.ended(10);
-        turns.ended(10);
+        turns.unsent(10);
+        turns.unsent(10);
         assert_eq!(
             (turns.next(), turns.queued(), turns.lanes.len()),
             (None, 0, 0)
         );
+    }
+
+    #[test]
+    fn what_waits_for_the_database_makes_room_up_to_a_bound() {
+        let mut turns = turns();
+        for n in 0..9 {
+            turns.push(1, 10, 1, n);
+        }
+        for n in 0..4 {
+            assert_eq!((turns.next(), turns.next()), (Some(n), None));
+            turns.answered(10);
+        }
+        assert_eq!(turns.next(), None, "four are not yet written down");
+        // Told late that it was answered, if at all.
+        turns.ended(10);
+        assert_eq!((turns.next(), turns.next()), (Some(4), None));
+        turns.ended(10);
+        turns.answered(10);
+        assert_eq!(turns.next(), Some(5));
+        turns.clear();
+        turns.answered(10);
+        (0..4).for_each(|_| turns.ended(10));
+        assert_eq!(turns.lanes.len(), 0);
     }
 
     /// Whatever is pushed comes out once, in order per endpoint.
@@ -310,7 +358,7 @@ mod tests {
                 under_way.push_back(endpoint);
             }
             if under_way.len() > 5 {
-                turns.ended(under_way.pop_front().unwrap());
+                turns.unsent(under_way.pop_front().unwrap());
             }
         }
         while turns.queued() > 0 {
@@ -318,7 +366,7 @@ mod tests {
                 seen.entry(endpoint).or_default().push(n);
                 under_way.push_back(endpoint);
             }
-            turns.ended(under_way.pop_front().unwrap());
+            turns.unsent(under_way.pop_front().unwrap());
         }
         assert_eq!(seen.values().map(Vec::len).sum::<usize>(), 1_000);
         assert!(seen.values().all(|order| order.is_sorted()));

@@ -151,6 +151,7 @@ impl WorkLoop {
                 self.turns.release(endpoint_id);
                 self.note(endpoint_id, 0);
             }
+            Command::Answered(answered) => self.answered(&answered),
             Command::Chores => {
                 if let Some(at) = &mut self.chores_at {
                     *at = Instant::now();
@@ -182,7 +183,6 @@ impl WorkLoop {
         for other in &done.others {
             self.held.remove(other);
         }
-        self.judge(&done);
         self.turns.ended(done.endpoint_id);
         if let Some(due_at_ms) = done.due_at_ms {
             self.note(done.endpoint_id, due_at_ms);
