@@ -21,7 +21,7 @@ use crate::slots::Slots;
 /// What an event holds in memory beyond its data.
 const EVENT_BYTES: usize = 512;
 /// Bytes of a batch's events that are handed in before others have a turn.
-const TOGETHER_BYTES: usize = 16 * 1024;
+const TOGETHER_BYTES: usize = 4 * 1024;
 /// Longest `Idempotency-Key`, bytes.
 const KEY_BYTES_MAX: usize = 255;
 

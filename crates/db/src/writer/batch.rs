@@ -24,6 +24,7 @@ pub(crate) struct Shard {
     /// Its place among the threads of its lanes.
     pub(crate) index: usize,
     pub(crate) rounds: Rounds,
+    pub(crate) rows_max: usize,
     pub(crate) database: Database,
     pub(crate) conn: Option<Conn>,
     pub(crate) signal: Arc<Signal>,
@@ -45,7 +46,7 @@ enum Abort {
 
 /// Bulk work gets one part in so many of a transaction's room: whoever comes meanwhile waits for it. SQLite writes row
 /// by row; on PostgreSQL the trips to the server are what takes the time, however many rows they carry. A loud tenant
-/// gets as much for what it waits for itself, and a fourth of that for its bulk work.
+/// gets as much for what it waits for itself.
 const fn bulk_share(backend: Backend) -> usize {
     match backend {
         Backend::Sqlite => 16,
@@ -53,16 +54,18 @@ const fn bulk_share(backend: Backend) -> usize {
     }
 }
 
-const BULK_BESIDE_QUIET: usize = 4;
-
-/// How long a loud tenant's work rests after a transaction that took so long.
-fn rest(lanes: &[Lane], took: Duration) -> Duration {
-    let times = if is_bulk(lanes) { 3 } else { 1 };
-    (times * took).min(REST_MAX)
-}
+/// The same beside quiet tenants: some ten rows.
+const BULK_SHARE_BESIDE_QUIET: usize = 64;
 
 /// A disk that stalls is no reason to rest long.
 const REST_MAX: Duration = Duration::from_millis(20);
+
+/// How long a loud tenant's work rests after a transaction that took so long. One that was `full` rests less, lest a
+/// tenant that steadily publishes much falls behind; bulk work can wait.
+fn rest(lanes: &[Lane], full: bool, took: Duration) -> Duration {
+    let times = if full && !is_bulk(lanes) { 1 } else { 4 };
+    (times * took).min(REST_MAX)
+}
 
 fn is_bulk(lanes: &[Lane]) -> bool {
     lanes.contains(&Lane::Bulk)
@@ -106,25 +109,28 @@ impl Shard {
         }
         let rounds = self.rounds.iter().enumerate();
         for (round, lanes) in rounds.clone().chain(rounds).skip(turn.round) {
-            if self.write_some(lanes, Whose::Loud, loud) {
+            let jobs = self.write_some(lanes, Whose::Loud, loud);
+            if jobs > 0 {
+                let full = jobs >= self.rows_max / self.share(lanes, Whose::Loud);
                 turn.round = (round + 1) % self.rounds.len();
-                turn.at = Instant::now() + rest(lanes, began.elapsed());
+                turn.at = Instant::now() + rest(lanes, full, began.elapsed());
                 break;
             }
         }
     }
 
-    /// One transaction; false when there is nothing to write.
-    fn write_some(&mut self, lanes: &'static [Lane], whose: Whose, loud: &Loud) -> bool {
+    /// One transaction; answers how many jobs it held.
+    fn write_some(&mut self, lanes: &'static [Lane], whose: Whose, loud: &Loud) -> usize {
         let portions = self.take(lanes, whose, loud);
-        if portions.is_empty() {
-            return false;
+        let jobs = portions.iter().map(|portion| portion.len()).sum();
+        if jobs == 0 {
+            return 0;
         }
         self.write(portions);
         if let (Some(checkpoints), Some(conn)) = (&mut self.checkpoints, &mut self.conn) {
             checkpoints.committed(conn);
         }
-        true
+        jobs
     }
 
     fn take(&self, lanes: &'static [Lane], whose: Whose, loud: &Loud) -> Vec<Box<dyn Portion>> {
@@ -146,7 +152,7 @@ impl Shard {
         let share = bulk_share(self.database.backend());
         match (is_bulk(lanes), whose) {
             (true, Whose::Everyones) => share,
-            (true, Whose::Quiet | Whose::Loud) => share * BULK_BESIDE_QUIET,
+            (true, Whose::Quiet | Whose::Loud) => BULK_SHARE_BESIDE_QUIET,
             (false, Whose::Loud) => share,
             (false, Whose::Everyones | Whose::Quiet) => 1,
         }

@@ -152,6 +152,7 @@ impl Writer {
             let shard = Shard {
                 index,
                 rounds,
+                rows_max: settings.batch_rows_max,
                 database: database.clone(),
                 conn: Some(database.connect()?),
                 signal,
