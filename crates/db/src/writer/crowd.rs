@@ -25,6 +25,15 @@ pub(crate) struct Crowd {
     jobs: HashMap<i64, u64>,
     jobs_before: HashMap<i64, u64>,
     loud: Loud,
+    held_back: HashMap<i64, HeldBack>,
+}
+
+/// A loud tenant that could write more than it may: what it does write no longer says how loud it is.
+#[derive(Debug, Clone, Copy)]
+struct HeldBack {
+    last: Instant,
+    /// Its most jobs in two windows.
+    jobs: u64,
 }
 
 impl Crowd {
@@ -35,6 +44,7 @@ impl Crowd {
             jobs: HashMap::new(),
             jobs_before: HashMap::new(),
             loud: Loud::default(),
+            held_back: HashMap::new(),
         }
     }
 
@@ -42,6 +52,15 @@ impl Crowd {
         if tenant != NOBODY {
             *self.jobs.entry(tenant).or_default() += 1;
         }
+    }
+
+    /// A loud tenant has had its portion, and more of it waits.
+    pub(crate) fn held_back(&mut self, tenant: i64, now: Instant) {
+        let jobs = self.jobs_of(tenant);
+        let held = HeldBack { last: now, jobs };
+        let held = self.held_back.entry(tenant).or_insert(held);
+        held.last = now;
+        held.jobs = held.jobs.max(jobs);
     }
 
     /// The tenants that are loud beside quieter ones; none where all are alike.
@@ -56,6 +75,8 @@ impl Crowd {
         }
         if now.duration_since(self.judged_at) >= JUDGED_EVERY {
             self.judged_at = now;
+            self.held_back
+                .retain(|_, held| now.duration_since(held.last) < WINDOW);
             let loud = self.judge();
             if loud != *self.loud {
                 self.loud = Arc::new(loud);
@@ -64,11 +85,20 @@ impl Crowd {
         &self.loud
     }
 
+    fn jobs_of(&self, tenant: i64) -> u64 {
+        let windows = [&self.jobs, &self.jobs_before];
+        windows.iter().filter_map(|jobs| jobs.get(&tenant)).sum()
+    }
+
     /// Quiet is who has less than half of an equal share.
     fn judge(&self) -> HashSet<i64> {
-        let mut jobs = self.jobs_before.clone();
-        for (tenant, count) in &self.jobs {
-            *jobs.entry(*tenant).or_default() += count;
+        let mut jobs: HashMap<i64, u64> = HashMap::new();
+        for tenant in self.jobs.keys().chain(self.jobs_before.keys()) {
+            jobs.entry(*tenant).or_insert_with(|| self.jobs_of(*tenant));
+        }
+        for (tenant, held) in &self.held_back {
+            let count = jobs.entry(*tenant).or_default();
+            *count = held.jobs.max(*count);
         }
         let half_share = jobs.values().sum::<u64>() / (2 * jobs.len() as u64).max(1);
         if jobs.values().all(|count| *count >= half_share) {
@@ -124,5 +154,25 @@ mod tests {
         assert_eq!(crowd.loud(began + JUDGED_EVERY).len(), 1);
         assert_eq!(crowd.loud(began + WINDOW).len(), 1);
         assert_eq!(crowd.loud(began + 2 * WINDOW).len(), 0);
+    }
+
+    #[test]
+    fn who_is_held_back_stays_loud() {
+        let began = Instant::now();
+        let at = |ms| began + Duration::from_millis(ms);
+        let mut crowd = Crowd::new(began);
+        (0..9_000).for_each(|_| crowd.took(1));
+        (0..200).for_each(|_| crowd.took(2));
+        assert!(crowd.loud(at(5)).contains(&1));
+        // From now on it writes less than the other.
+        for ms in (10..2_000).step_by(10) {
+            crowd.took(1);
+            crowd.held_back(1, at(ms));
+            (0..2).for_each(|_| crowd.took(2));
+            assert!(crowd.loud(at(ms)).contains(&1), "{ms}");
+        }
+        // It has nothing left to write.
+        (0..2).for_each(|_| crowd.took(2));
+        assert!(crowd.loud(at(2_300)).is_empty());
     }
 }

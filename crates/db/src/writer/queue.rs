@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use super::crowd::{Crowd, Loud};
 use super::signals::Signal;
@@ -204,6 +205,14 @@ impl<T> FairQueue<T> {
                 self.turn.push_back(tenant);
             }
         }
+        if cut.whose == Whose::Loud {
+            let now = Instant::now();
+            for tenant in &self.turn {
+                if cut.admits(*tenant) {
+                    cut.crowd.held_back(*tenant, now);
+                }
+            }
+        }
         taken
     }
 }
@@ -211,7 +220,6 @@ impl<T> FairQueue<T> {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
-    use std::time::Instant;
 
     use super::*;
 

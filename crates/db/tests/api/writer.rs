@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::task::Poll;
+use std::time::Duration;
 
 use db::{DbError, Lane, SetJob, Submission, Tx, TxError, WriteError, Writer, WriterSettings, sql};
 use futures_util::future::{join, join_all};
@@ -270,6 +271,7 @@ async fn beside_a_quiet_tenant_a_loud_one_writes_a_little_at_a_time() {
             while done.load(Ordering::Relaxed) < 3_000 {
                 insert_in(&writer, Lane::Interactive, 2, -1 - jobs).await;
                 jobs += 1;
+                tokio::time::sleep(Duration::from_millis(5)).await;
             }
             jobs
         };
