@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::checkpoints::Checkpoints;
 use super::crowd::{Crowd, Loud};
 use super::queue::{Cut, Failure, Portion, Source, Whose};
+use super::share::rest;
 use super::signals::{Rounds, Signal};
 use super::tx::Tx;
 use super::{Counters, Lane, lock};
@@ -44,46 +45,10 @@ enum Abort {
     Unknown(DbError),
 }
 
-/// Bulk work gets one part in so many of a transaction's room: whoever comes meanwhile waits for it. SQLite writes row
-/// by row; on PostgreSQL the trips to the server are what takes the time, however many rows they carry. A loud tenant
-/// gets as much for what it waits for itself.
-const fn bulk_share(backend: Backend) -> usize {
-    match backend {
-        Backend::Sqlite => 16,
-        Backend::Postgres => 4,
-    }
-}
-
-/// The same beside quiet tenants: some ten rows.
-const BULK_SHARE_BESIDE_QUIET: usize = 64;
-
-/// A disk that stalls is no reason to rest long.
-const REST_MAX: Duration = Duration::from_millis(20);
-
-/// How long a loud tenant's work rests after a transaction that took so long. One that was `full` rests less, lest a
-/// tenant that steadily publishes much falls behind; bulk work can wait.
-fn rest(lanes: &[Lane], full: bool, took: Duration) -> Duration {
-    let times = if full && !is_bulk(lanes) { 1 } else { 4 };
-    (times * took).min(REST_MAX)
-}
-
-fn is_bulk(lanes: &[Lane]) -> bool {
-    lanes.contains(&Lane::Bulk)
-}
-
-/// When a loud tenant's work goes on, and with which round.
-struct Turn {
-    at: Instant,
-    round: usize,
-}
-
 impl Shard {
     pub(crate) fn run(mut self) {
         self.checkpoints = Checkpoints::start(&self.database);
-        let mut turn = Turn {
-            at: Instant::now(),
-            round: 0,
-        };
+        let mut rested_at = Instant::now();
         while self.signal.wait() {
             let loud = Arc::clone(lock(&self.crowd).loud(Instant::now()));
             let quiet_came = self.signal.listen(&loud);
@@ -92,29 +57,21 @@ impl Shard {
                 false => Whose::Everyones,
                 true => Whose::Quiet,
             };
-            for lanes in self.rounds {
+            for lanes in self.rounds.in_turn {
                 self.write_some(lanes, whose, &loud);
             }
-            if self.is_crowded {
-                self.write_loud(&loud, &mut turn, quiet_came);
+            let now = Instant::now();
+            if !self.is_crowded {
+                continue;
             }
-        }
-    }
-
-    /// A little of what loud tenants want, or a rest that whoever is not loud ends.
-    fn write_loud(&mut self, loud: &Loud, turn: &mut Turn, quiet_came: u64) {
-        let began = Instant::now();
-        if began < turn.at {
-            return self.signal.rest(quiet_came, turn.at - began);
-        }
-        let rounds = self.rounds.iter().enumerate();
-        for (round, lanes) in rounds.clone().chain(rounds).skip(turn.round) {
-            let jobs = self.write_some(lanes, Whose::Loud, loud);
+            if now < rested_at {
+                self.signal.rest(quiet_came, rested_at - now);
+                continue;
+            }
+            let jobs = self.write_some(self.rounds.of_loud, Whose::Loud, &loud);
             if jobs > 0 {
-                let full = jobs >= self.rows_max / self.share(lanes, Whose::Loud);
-                turn.round = (round + 1) % self.rounds.len();
-                turn.at = Instant::now() + rest(lanes, full, began.elapsed());
-                break;
+                let (backend, took) = (self.database.backend(), now.elapsed());
+                rested_at = Instant::now() + rest(backend, jobs, self.rows_max, took);
             }
         }
     }
@@ -138,7 +95,7 @@ impl Shard {
         let mut cut = Cut {
             lanes,
             whose,
-            share: self.share(lanes, whose),
+            backend: self.database.backend(),
             loud: Arc::clone(loud),
             crowd: &mut lock(&self.crowd),
         };
@@ -146,16 +103,6 @@ impl Shard {
         taken
             .filter_map(|source| source.take(self.index, &mut cut))
             .collect()
-    }
-
-    fn share(&self, lanes: &[Lane], whose: Whose) -> usize {
-        let share = bulk_share(self.database.backend());
-        match (is_bulk(lanes), whose) {
-            (true, Whose::Everyones) => share,
-            (true, Whose::Quiet | Whose::Loud) => BULK_SHARE_BESIDE_QUIET,
-            (false, Whose::Loud) => share,
-            (false, Whose::Everyones | Whose::Quiet) => 1,
-        }
     }
 
     /// Writes the portions, answering every caller exactly once.

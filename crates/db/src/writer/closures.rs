@@ -116,7 +116,7 @@ impl Source for Closures {
         let mut closures = Vec::new();
         for (lane, queues) in &self.0 {
             if cut.lanes.contains(lane) {
-                closures.append(&mut queues.take(shard, cut, CLOSURES_MAX, usize::MAX));
+                closures.append(&mut queues.take(shard, cut, (*lane, CLOSURES_MAX, usize::MAX)));
             }
         }
         (!closures.is_empty()).then(|| Box::new(ClosurePortion(closures)) as Box<dyn Portion>)

@@ -15,6 +15,7 @@ mod closures;
 mod crowd;
 mod queue;
 mod sets;
+mod share;
 mod signals;
 mod tx;
 

@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::crowd::{Crowd, Loud};
+use super::share::share;
 use super::signals::Signal;
 use super::tx::Tx;
 use super::{Lane, WriteError, WriterSettings};
+use crate::conn::Backend;
 use crate::error::DbError;
 
 /// A kind of job that the writer's threads draw from.
@@ -22,8 +24,7 @@ pub(crate) trait Source: Send + Sync {
 pub(crate) struct Cut<'c> {
     pub(crate) lanes: &'static [Lane],
     pub(crate) whose: Whose,
-    /// One part in so many of a transaction's room.
-    pub(crate) share: usize,
+    pub(crate) backend: Backend,
     pub(crate) loud: Loud,
     pub(crate) crowd: &'c mut Crowd,
 }
@@ -128,13 +129,13 @@ impl<T> Queues<T> {
         &self,
         shard: usize,
         cut: &mut Cut<'_>,
-        rows_max: usize,
-        bytes_max: usize,
+        (lane, rows_max, bytes_max): (Lane, usize, usize),
     ) -> Vec<T> {
         let Some((signal, queue)) = self.shards.get(shard) else {
             return Vec::new();
         };
-        let (rows_max, bytes_max) = ((rows_max / cut.share).max(1), bytes_max / cut.share);
+        let share = share(cut.backend, lane, cut.whose);
+        let (rows_max, bytes_max) = ((rows_max / share).max(1), bytes_max / share);
         let jobs = queue
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -228,7 +229,7 @@ mod tests {
         let mut cut = Cut {
             lanes: &[Lane::Interactive],
             whose,
-            share: 1,
+            backend: Backend::Sqlite,
             loud: Arc::new(HashSet::from([1])),
             crowd: &mut crowd,
         };

@@ -122,7 +122,9 @@ impl<S: SetJob> Source for SetSource<S> {
             return None;
         }
         let kind = &self.0;
-        let waiting = kind.queues.take(shard, cut, kind.rows_max, kind.bytes_max);
+        let waiting = kind
+            .queues
+            .take(shard, cut, (S::LANE, kind.rows_max, kind.bytes_max));
         (!waiting.is_empty()).then(|| {
             let (items, senders) = waiting.into_iter().map(|w| (w.item, w.sender)).unzip();
             Box::new(SetPortion {

@@ -98,8 +98,15 @@ pub(crate) struct Signals {
     bulk: Vec<Arc<Signal>>,
 }
 
-/// Lanes that share transactions, in the order in which a thread has them in turn.
-pub(crate) type Rounds = &'static [&'static [Lane]];
+/// The lanes that a thread writes.
+#[derive(Clone, Copy)]
+pub(crate) struct Rounds {
+    /// Lanes that share transactions, one after the other. Bulk work never shares one with anything else: whoever comes
+    /// meanwhile waits for one of them, not for two.
+    pub(crate) in_turn: &'static [&'static [Lane]],
+    /// All lanes, for loud tenants' few jobs: one transaction costs the others less than two.
+    pub(crate) of_loud: &'static [Lane],
+}
 
 impl Signals {
     /// SQLite has one writer, for everything.
@@ -130,14 +137,22 @@ impl Signals {
         }
     }
 
-    /// What each thread writes, its place among those of its lane, and what wakes it. Bulk work never shares a
-    /// transaction with anything else: whoever comes meanwhile waits for one of them, not for two.
+    /// What each thread writes, its place among those of its lane, and what wakes it.
     pub(crate) fn threads(&self, backend: Backend) -> Vec<(Rounds, usize, Arc<Signal>)> {
-        const ALL: Rounds = &[&[Lane::Interactive, Lane::Outcomes], &[Lane::Bulk]];
+        const fn only(in_turn: &'static [&'static [Lane]; 1]) -> Rounds {
+            Rounds {
+                in_turn,
+                of_loud: in_turn[0],
+            }
+        }
+        const ALL: Rounds = Rounds {
+            in_turn: &[&[Lane::Interactive, Lane::Outcomes], &[Lane::Bulk]],
+            of_loud: &[Lane::Interactive, Lane::Outcomes, Lane::Bulk],
+        };
         const EACH: [(Lane, Rounds); 3] = [
-            (Lane::Interactive, &[&[Lane::Interactive]]),
-            (Lane::Outcomes, &[&[Lane::Outcomes]]),
-            (Lane::Bulk, &[&[Lane::Bulk]]),
+            (Lane::Interactive, only(&[&[Lane::Interactive]])),
+            (Lane::Outcomes, only(&[&[Lane::Outcomes]])),
+            (Lane::Bulk, only(&[&[Lane::Bulk]])),
         ];
         let of = |lane, rounds| {
             let signals = self.of(lane).iter().enumerate();
