@@ -195,7 +195,7 @@ impl Writer {
         submitter
     }
 
-    /// Runs `job` in a transaction and answers after its commit. Jobs of equal `key` run in the order
+    /// Runs `job` in a transaction and answers after its commit. Jobs of equal `key` run, in each lane, in the order
     /// they came in. `job` may run several times; only its last run counts.
     pub async fn with_tx<T, E, F>(
         &self,

@@ -27,7 +27,7 @@ pub trait SetJob: Send + Sync + 'static {
 /// One item with what the queue needs to know of it.
 pub struct Submission<I> {
     pub tenant: i64,
-    /// Items of equal key are written in the order they came in.
+    /// Items of equal key are written in the order they came in, those of each kind.
     pub key: u64,
     /// Its size, for the bound of a batch.
     pub bytes: usize,

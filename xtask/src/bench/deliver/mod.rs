@@ -51,8 +51,7 @@ pub(crate) struct Arguments {
     /// Connections of the publisher
     #[arg(long, default_value_t = 64)]
     connections: usize,
-    /// Attempts under way to the endpoint at once, when events are published as fast as it goes. Each is held until its
-    /// outcome has been committed, so this and the time of a commit bound what one endpoint gets; 16 otherwise
+    /// Requests open to the endpoint at once, when events are published as fast as it goes; 16 otherwise
     #[arg(long, default_value_t = 64)]
     in_flight: u32,
     /// Events a second of the runs at a rate
