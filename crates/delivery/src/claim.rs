@@ -21,9 +21,9 @@ use crate::transport::Outcome;
 const fn taken_max(backend: Backend, is_crowded: bool) -> usize {
     match (backend, is_crowded) {
         (Backend::Sqlite, false) => 32,
-        (Backend::Sqlite, true) => 8,
+        (Backend::Sqlite, true) => 4,
         (Backend::Postgres, false) => 128,
-        (Backend::Postgres, true) => 16,
+        (Backend::Postgres, true) => 8,
     }
 }
 

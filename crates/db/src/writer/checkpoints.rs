@@ -17,7 +17,7 @@ use crate::error::DbError;
 use crate::sql::sql;
 
 /// Commits after which there is something to move.
-const COMMITS: u64 = 250;
+const COMMITS: u64 = 1_000;
 /// Longest time that something is left in the log.
 const REST_MAX: Duration = Duration::from_secs(30);
 /// What may be left for the writer, frames (a page with its header), and how often it is tried to get there.

@@ -15,8 +15,10 @@ const ABOUT: Duration = Duration::from_millis(500);
 const JUDGED_EVERY: Duration = Duration::from_millis(5);
 /// Below so many jobs in two windows nobody is loud: about 500 events a second, each published and delivered.
 const LOUD_JOBS_MIN: u64 = 100;
-/// So long a tenant that was held back is taken to be as loud as it was.
+/// So long a tenant that was held back is taken to be as loud as it was, and at least so loud: about as much as a writer
+/// can do.
 const HELD_BACK: Duration = Duration::from_millis(250);
+const HELD_BACK_JOBS_MIN: u64 = 1_000;
 /// The engine's own work is nobody's.
 const NOBODY: i64 = 0;
 
@@ -64,7 +66,7 @@ impl Crowd {
 
     /// A loud tenant has had its portion, and more of it waits.
     pub(crate) fn held_back(&mut self, tenant: i64, now: Instant) {
-        let jobs = self.jobs_of(tenant);
+        let jobs = self.jobs_of(tenant).max(HELD_BACK_JOBS_MIN);
         let held = HeldBack { last: now, jobs };
         let held = self.held_back.entry(tenant).or_insert(held);
         held.last = now;

@@ -16,17 +16,11 @@ const fn bulk_share(backend: Backend) -> usize {
     }
 }
 
-/// Bulk work beside quiet tenants: some ten rows.
-const BULK_SHARE_BESIDE_QUIET: usize = 64;
+/// Bulk work beside quiet tenants: a few rows.
+const BULK_SHARE_BESIDE_QUIET: usize = 128;
 
-/// Rests in the time that the transaction took. On SQLite everybody waits for it, on PostgreSQL it takes the machine's
-/// time only.
-const fn rests(backend: Backend) -> u32 {
-    match backend {
-        Backend::Sqlite => 8,
-        Backend::Postgres => 4,
-    }
-}
+/// Rests in the time that the transaction took.
+const RESTS: u32 = 4;
 
 /// A disk that stalls is no reason to rest long.
 const REST_MAX: Duration = Duration::from_millis(20);
@@ -45,7 +39,7 @@ pub(crate) fn share(backend: Backend, lane: Lane, whose: Whose) -> usize {
 /// that steadily publishes much falls behind; bulk work alone never is.
 pub(crate) fn rest(backend: Backend, jobs: usize, rows_max: usize, took: Duration) -> Duration {
     let is_full = jobs >= rows_max / bulk_share(backend);
-    let times = if is_full { 1 } else { rests(backend) };
+    let times = if is_full { 1 } else { RESTS };
     (times * took).min(REST_MAX)
 }
 
@@ -57,8 +51,8 @@ mod tests {
     fn the_loud_rest_unless_they_fall_behind() {
         let took = Duration::from_millis(1);
         for (backend, jobs, took, rested_ms) in [
-            (Backend::Sqlite, 1, took, 8),
-            (Backend::Sqlite, 31, took, 8),
+            (Backend::Sqlite, 1, took, 4),
+            (Backend::Sqlite, 31, took, 4),
             (Backend::Sqlite, 32, took, 1),
             (Backend::Postgres, 127, took, 4),
             (Backend::Postgres, 128, took, 1),

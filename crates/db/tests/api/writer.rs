@@ -257,7 +257,7 @@ async fn no_lane_waits_for_another_on_postgres() {
 
 #[tokio::test]
 async fn beside_a_quiet_tenant_a_loud_one_writes_a_little_at_a_time() {
-    const LOUD_JOBS: i64 = 3_000;
+    const LOUD_JOBS: i64 = 1_000;
     for temp in TempDb::both() {
         let database = open(&temp);
         let writer = Writer::start(&database, WriterSettings::default()).unwrap();
@@ -268,7 +268,7 @@ async fn beside_a_quiet_tenant_a_loud_one_writes_a_little_at_a_time() {
         }));
         let quiet = async {
             let mut jobs = 0;
-            while done.load(Ordering::Relaxed) < 3_000 {
+            while done.load(Ordering::Relaxed) < 1_000 {
                 insert_in(&writer, Lane::Interactive, 2, -1 - jobs).await;
                 jobs += 1;
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -278,7 +278,7 @@ async fn beside_a_quiet_tenant_a_loud_one_writes_a_little_at_a_time() {
         let (_all, quiet_jobs) = join(loud, quiet).await;
         // Alone it would have 64 jobs in each transaction.
         let commits = writer.stats().commits - quiet_jobs.unsigned_abs();
-        assert!(commits > 100, "{commits} on {}", temp.url());
+        assert!(commits > 40, "{commits} on {}", temp.url());
         assert_eq!(rows(&database), LOUD_JOBS + quiet_jobs);
     }
 }

@@ -1,6 +1,6 @@
 //! `cargo xtask bench deliver`: events through the real ingest service, from a publisher's request to the endpoint, on
-//! SQLite and PostgreSQL: how many, how soon, at what cost; beside a slow endpoint and a flooding tenant; and through
-//! `kill -9`, where one lost event fails it. Publishers, endpoint, service and database share this machine.
+//! SQLite and PostgreSQL: how many, how soon, at what cost; beside a slow endpoint, a backlog and a flooding tenant; and
+//! through `kill -9`, where one lost event fails it. Publishers, endpoint, service and database share this machine.
 
 mod board;
 mod crash;
@@ -40,7 +40,7 @@ const WRITING: Duration = Duration::from_millis(500);
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// What to measure
-    #[arg(long, value_delimiter = ',', default_values = ["flat-out", "rates", "slow", "flood", "crash"])]
+    #[arg(long, value_delimiter = ',', default_values = ["flat-out", "rates", "slow", "flood", "backlog", "crash"])]
     runs: Vec<Run>,
     /// On which databases
     #[arg(long, value_delimiter = ',', default_values = ["sqlite", "postgres"])]
@@ -63,6 +63,9 @@ pub(crate) struct Arguments {
     /// Events of the flooding tenant
     #[arg(long, default_value_t = 20_000)]
     flood: usize,
+    /// Deliveries that wait while another endpoint is measured
+    #[arg(long, default_value_t = 100_000)]
+    backlog: usize,
     /// How often the service is killed
     #[arg(long, default_value_t = 8)]
     kills: u32,
@@ -80,6 +83,7 @@ enum Run {
     Rates,
     Slow,
     Flood,
+    Backlog,
     Crash,
 }
 
@@ -127,6 +131,10 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<(), String> {
         if arguments.runs.contains(&Run::Flood) {
             let events = neighbours::events(arguments) + arguments.flood;
             neighbours::flood(&start(events, &["ingest.auth=true"])?, arguments)?;
+        }
+        if arguments.runs.contains(&Run::Backlog) {
+            let events = neighbours::events(arguments) + arguments.backlog;
+            neighbours::backlog(&start(events, &[])?, arguments)?;
         }
         if arguments.runs.contains(&Run::Crash) {
             lost += crash::run(start(crash::events(arguments), &[])?, arguments)?;

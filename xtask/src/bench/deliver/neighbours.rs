@@ -1,5 +1,6 @@
-//! What a healthy endpoint notices of its neighbours: one that answers after five seconds, and a tenant that publishes
-//! as fast as it goes. The figure is the ratio to the same load without them, from the same run.
+//! What a healthy endpoint notices of its neighbours: one that answers after five seconds, one for which very many
+//! deliveries wait, and a tenant that publishes as fast as it goes. The figure is the ratio to the same load without
+//! them, from the same run.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -15,6 +16,7 @@ const RATE_BESIDE_FLOOD: u32 = 300;
 const CONNECTIONS: usize = 32;
 const SLOW_TYPE: &str = "bench.slow";
 const SLOW: &str = "/slow/5000";
+const DOWN: &str = "/fail/100";
 const FLOOD: &str = "flood";
 /// Time until a key that was just made is known to the service.
 const KEY_TIME_MAX: Duration = Duration::from_secs(20);
@@ -45,6 +47,42 @@ pub(super) fn slow(scene: &Scene, arguments: &Arguments) -> Result<(), String> {
     })?;
     scene.settle(beside.clone())?;
     let beside_what = format!("an endpoint that answers after 5 s, {RATE}/s each");
+    print(scene, &beside_what, quiet, beside);
+    Ok(())
+}
+
+/// Beside an endpoint that is down, for which so many deliveries wait.
+pub(super) fn backlog(scene: &Scene, arguments: &Arguments) -> Result<(), String> {
+    scene.warm_up(IN_FLIGHT)?;
+    let each = usize_of(RATE_BESIDE_FLOOD * arguments.seconds);
+    let rate = f64::from(RATE_BESIDE_FLOOD);
+    let quiet = WARM_UP..WARM_UP + each;
+    scene.publish(quiet.clone(), CONNECTIONS, rate)?;
+    scene.settle(quiet.clone())?;
+    scene
+        .service
+        .subscribe("", &scene.sink.url(DOWN), SLOW_TYPE, IN_FLIGHT)?;
+    let beside = quiet.end..quiet.end + each;
+    let waiting = beside.end..beside.end + arguments.backlog;
+    let (stop, refused) = (AtomicBool::new(false), Refused::default());
+    let mut load = scene.load("", 1, 0.0, &stop);
+    load.event_type = SLOW_TYPE;
+    load.run_in_batches(waiting.clone(), &refused);
+    match scene.board.tally(waiting.clone()).accepted {
+        accepted if accepted == waiting.len() => {}
+        accepted => {
+            return Err(format!(
+                "{accepted} of {} were accepted: {refused:?}",
+                waiting.len()
+            ));
+        }
+    }
+    scene.publish(beside.clone(), CONNECTIONS, rate)?;
+    scene.settle(beside.clone())?;
+    let beside_what = format!(
+        "{} deliveries that wait for an endpoint that is down; {RATE_BESIDE_FLOOD}/s",
+        waiting.len()
+    );
     print(scene, &beside_what, quiet, beside);
     Ok(())
 }
