@@ -58,7 +58,7 @@ pub(super) fn run(mut scene: Scene, arguments: &Arguments) -> Result<usize, Stri
     let tally = scene.board.tally(events);
     let longest = resumed.iter().max().copied().unwrap_or_default();
     println!(
-        "{}: killed {} times at {RATE}/s: {} accepted, {} lost, {} sent again ({} in flight at most each time); \
+        "{}: killed {} times at {RATE}/s: {} accepted, {} lost, {} sent again ({} requests open at most each time); \
          {} requests without an answer; deliveries went on within {:.2} s of a start",
         scene.label,
         arguments.kills,
