@@ -85,13 +85,21 @@ where
     }
 }
 
-/// The waiting closures of all lanes.
-pub(crate) struct Closures([(Lane, Queues<Closure>); 3]);
+/// The waiting closures.
+pub(crate) struct Closures {
+    interactive: Queues<Closure>,
+    outcomes: Queues<Closure>,
+    bulk: Queues<Closure>,
+}
 
 impl Closures {
     pub(crate) fn new(signals: &Signals, settings: &WriterSettings) -> Self {
-        let lanes = [Lane::Interactive, Lane::Outcomes, Lane::Bulk];
-        Self(lanes.map(|lane| (lane, Queues::new(signals.of(lane), settings))))
+        let queues = |lane| Queues::new(signals.of(lane), settings);
+        Self {
+            interactive: queues(Lane::Interactive),
+            outcomes: queues(Lane::Outcomes),
+            bulk: queues(Lane::Bulk),
+        }
     }
 
     pub(crate) fn push(
@@ -101,9 +109,15 @@ impl Closures {
         key: u64,
         closure: Closure,
     ) -> Result<(), Refusal> {
-        let queues = self.0.iter().find(|(of, _)| *of == lane);
-        let (_, queues) = queues.ok_or(Refusal::Stopped)?;
-        queues.push(tenant, key, 0, closure)
+        self.of(lane).push(tenant, key, 0, closure)
+    }
+
+    fn of(&self, lane: Lane) -> &Queues<Closure> {
+        match lane {
+            Lane::Interactive => &self.interactive,
+            Lane::Outcomes => &self.outcomes,
+            Lane::Bulk => &self.bulk,
+        }
     }
 }
 
@@ -114,9 +128,12 @@ impl Source for Closures {
 
     fn take(&self, shard: usize, cut: &mut Cut<'_>) -> Option<Box<dyn Portion>> {
         let mut closures = Vec::new();
-        for (lane, queues) in &self.0 {
-            if cut.lanes.contains(lane) {
-                closures.append(&mut queues.take(shard, cut, (*lane, CLOSURES_MAX, usize::MAX)));
+        // Outcomes first: they are never so many that nothing else would have room.
+        for lane in [Lane::Outcomes, Lane::Interactive, Lane::Bulk] {
+            let room = CLOSURES_MAX - closures.len();
+            if room > 0 && cut.lanes.contains(&lane) {
+                let bounds = (lane, room, usize::MAX);
+                closures.append(&mut self.of(lane).take(shard, cut, bounds));
             }
         }
         (!closures.is_empty()).then(|| Box::new(ClosurePortion(closures)) as Box<dyn Portion>)

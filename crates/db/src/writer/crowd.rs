@@ -77,8 +77,10 @@ impl Crowd {
     pub(crate) fn loud(&mut self, now: Instant) -> &Loud {
         let age = now.duration_since(self.window_began);
         if age >= WINDOW {
+            // Who wrote before the writer stood idle has not been about since.
+            let seen = self.window_began;
             self.about
-                .extend(self.jobs.keys().map(|tenant| (*tenant, now)));
+                .extend(self.jobs.keys().map(|tenant| (*tenant, seen)));
             self.about
                 .retain(|_, seen| now.duration_since(*seen) < ABOUT);
             self.jobs_before = mem::take(&mut self.jobs);
@@ -168,8 +170,13 @@ mod tests {
         for ms in (5..1_000).step_by(5) {
             (0..50).for_each(|_| crowd.took(1));
             let is_loud = crowd.loud(at(ms)).contains(&1);
-            assert_eq!(is_loud, (10..550).contains(&ms), "{ms}");
+            assert_eq!(is_loud, (10..500).contains(&ms), "{ms}");
         }
+        crowd.took(2);
+        let later = |ms: u64| at(60_000 + ms);
+        assert!(crowd.loud(later(0)).is_empty());
+        (0..900).for_each(|_| crowd.took(1));
+        assert!(crowd.loud(later(5)).is_empty(), "nobody else for a minute");
     }
 
     #[test]

@@ -91,7 +91,6 @@ impl Signal {
 }
 
 /// The threads' signals: for each lane those among which its jobs are divided by their keys.
-#[derive(Clone)]
 pub(crate) struct Signals {
     interactive: Vec<Arc<Signal>>,
     outcomes: Vec<Arc<Signal>>,
