@@ -10,7 +10,7 @@ use bytes::Bytes;
 use contract::{
     DeliveryId, Event, JsonObject, Profile, USER_AGENT, is_operational, render, signed_headers,
 };
-use db::{Clock, Submission};
+use db::{Clock, SetJob, Submission, Submitter};
 use futures_util::FutureExt;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT as AGENT};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -35,7 +35,7 @@ pub(super) struct Done {
 
 /// Waits between tries to write an outcome down, while the database cannot take it.
 pub(super) const WRITE_WAIT: Duration = Duration::from_millis(200);
-pub(super) const WRITE_WAIT_MAX: Duration = Duration::from_secs(5);
+const WRITE_WAIT_MAX: Duration = Duration::from_secs(5);
 
 pub(super) async fn attempt(context: Arc<Context>, work: Work, is_trial: bool) -> Done {
     let started_at_ms = context.clock.now_ms();
@@ -211,7 +211,6 @@ fn random_share() -> f64 {
     }
 }
 
-/// Until it is committed, or the process stops: then the delivery is still owed and is sent again.
 async fn write_down(
     context: &Context,
     work: &Work,
@@ -220,24 +219,27 @@ async fn write_down(
     outcome: Outcome,
     next: Next,
 ) {
+    let submission = || Submission {
+        tenant: work.endpoint.tenant_id,
+        // Where order matters, with the publishers of its subject.
+        key: work.order_key.unwrap_or(work.delivery_id).unsigned_abs(),
+        bytes: 256 + outcome.body.len(),
+        item: ended(work, started_at_ms, duration_ms, outcome.clone(), next),
+    };
+    until_committed(&context.finish, submission).await;
+    report(work, &outcome, next);
+}
+
+/// Until it is committed, or the process stops: then the delivery is still owed and is sent again.
+pub(super) async fn until_committed<S: SetJob<Output = ()>>(
+    finish: &Submitter<S>,
+    submission: impl Fn() -> Submission<S::Item>,
+) {
     let mut wait = WRITE_WAIT;
-    loop {
-        let ended = ended(work, started_at_ms, duration_ms, outcome.clone(), next);
-        let submission = Submission {
-            tenant: work.endpoint.tenant_id,
-            // Where order matters, with the publishers of its subject.
-            key: work.order_key.unwrap_or(work.delivery_id).unsigned_abs(),
-            bytes: 256 + outcome.body.len(),
-            item: ended,
-        };
-        match context.finish.submit(submission).await {
-            Ok(()) => return report(work, &outcome, next),
-            Err(error) => {
-                tracing::warn!(%error, "an attempt's outcome could not be written yet");
-                tokio::time::sleep(wait).await;
-                wait = (wait * 2).min(WRITE_WAIT_MAX);
-            }
-        }
+    while let Err(error) = finish.submit(submission()).await {
+        tracing::warn!(%error, "an outcome could not be written yet");
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(WRITE_WAIT_MAX);
     }
 }
 

@@ -9,7 +9,7 @@ use contract::{Event, is_operational, render_batch, signed_batch_headers};
 use db::{Clock, Submission};
 use futures_util::FutureExt;
 
-use super::attempt::{self, Done, WRITE_WAIT, WRITE_WAIT_MAX};
+use super::attempt::{self, Done};
 use super::sending::Sending;
 use super::{Answered, Context, Work};
 use crate::finish::Next;
@@ -91,7 +91,6 @@ fn ends<'a>(
     sending.works().map(end).collect()
 }
 
-/// As for a single attempt: until it is committed, or the process stops.
 async fn write_down(
     context: &Context,
     ends: &[(&Work, Next)],
@@ -102,24 +101,15 @@ async fn write_down(
     let Some((first, next)) = ends.first() else {
         return;
     };
-    let mut wait = WRITE_WAIT;
-    loop {
-        let ended = ends.iter().map(|(work, next)| {
-            attempt::ended(work, started_at_ms, duration_ms, outcome.clone(), *next)
-        });
-        let submission = Submission {
-            tenant: first.endpoint.tenant_id,
-            key: first.delivery_id.unsigned_abs(),
-            bytes: ends.len() * (MEMBER_BYTES + outcome.body.len()),
-            item: ended.collect(),
-        };
-        match context.finish_batch.submit(submission).await {
-            Ok(()) => return attempt::report(first, outcome, *next),
-            Err(error) => {
-                tracing::warn!(%error, "a batch's outcome could not be written yet");
-                tokio::time::sleep(wait).await;
-                wait = (wait * 2).min(WRITE_WAIT_MAX);
-            }
-        }
-    }
+    let ended = |(work, next): &(&Work, Next)| {
+        attempt::ended(work, started_at_ms, duration_ms, outcome.clone(), *next)
+    };
+    let submission = || Submission {
+        tenant: first.endpoint.tenant_id,
+        key: first.delivery_id.unsigned_abs(),
+        bytes: ends.len() * (MEMBER_BYTES + outcome.body.len()),
+        item: ends.iter().map(ended).collect(),
+    };
+    attempt::until_committed(&context.finish_batch, submission).await;
+    attempt::report(first, outcome, *next);
 }

@@ -104,14 +104,22 @@ pub(crate) struct SubscriptionInput {
 
 /// What is not said stays as it is, or as is usual.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    expecting = "an object, like {\"max_events\": 50, \"max_wait_ms\": 500}"
+)]
 struct BatchInput {
     max_events: Given<u32>,
     max_wait_ms: Given<u32>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    expecting = "an object, like {\"preset\": \"standard\", \"max_retries\": 5}"
+)]
 struct RetryInput {
     enabled: Given<bool>,
     preset: Given<String>,
@@ -459,6 +467,8 @@ mod tests {
             ),
             (json!({"retry": {"colour": 1}}), "colour"),
             (json!({"batch": {"colour": 1}}), "colour"),
+            (json!({"batch": "yes"}), "an object, like"),
+            (json!({"retry": "often"}), "an object, like"),
         ] {
             let refusal = changed(body.clone()).unwrap_err();
             assert!(refusal.contains(says), "{body}: {refusal}");
