@@ -95,6 +95,21 @@ pub fn is_ended(file: &Value) -> bool {
     )
 }
 
+/// Waits until ingest owes no delivery; fails the test when one was given up, or when it takes longer than `patience`.
+pub async fn nothing_is_owed(ingest: &Process, patience: Duration) {
+    let url = format!("{}/webhooks/queue/stats", ingest.url());
+    let began = Instant::now();
+    loop {
+        let stats = http::get(&url).await.expect("ingest answers").json;
+        if number(&stats, "pending") + number(&stats, "processing") == 0 {
+            assert_eq!(number(&stats, "failed"), 0, "{stats}");
+            return;
+        }
+        assert!(began.elapsed() < patience, "{stats}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// An integer field, -1 when it is missing.
 pub fn number(json: &Value, field: &str) -> i64 {
     json.get(field).and_then(Value::as_i64).unwrap_or(-1)

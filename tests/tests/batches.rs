@@ -2,11 +2,11 @@
 //! it was. Must never stop a service kindly.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use db::Backend;
 use e2e::http::{self, items};
-use e2e::pair::{number, text};
+use e2e::pair::{nothing_is_owed, text};
 use e2e::process::{Process, SECRET};
 use e2e::{seed, turns};
 use fastrand::Rng;
@@ -90,21 +90,6 @@ impl Sender {
         self.ingest.start();
         self.ingest.healthy().await;
     }
-
-    /// Waits until nothing is owed, and nothing was given up.
-    async fn rest(&self) {
-        let url = format!("{}/webhooks/queue/stats", self.ingest.url());
-        let began = Instant::now();
-        loop {
-            let stats = http::get(&url).await.unwrap().json;
-            if number(&stats, "pending") + number(&stats, "processing") == 0 {
-                assert_eq!(number(&stats, "failed"), 0, "{stats}");
-                return;
-            }
-            assert!(began.elapsed() < PATIENCE, "{stats}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
 }
 
 /// Ingest and receiver die in turn, whatever they are at.
@@ -128,7 +113,7 @@ async fn batches_reach_a_receiver(backend: Backend, profile: &str) {
             receiver.healthy().await;
         }
     }
-    sender.rest().await;
+    nothing_is_owed(&sender.ingest, PATIENCE).await;
     let inbox = items(&format!("{}/inbox", receiver.url())).await;
     let mut arrived: Vec<&str> = inbox.iter().map(|event| text(event, "event_id")).collect();
     let mut wanted: Vec<&str> = published.iter().map(String::as_str).collect();
@@ -151,7 +136,7 @@ async fn a_batch_that_was_begun_comes_again(backend: Backend) {
         endpoint.wait_for(before + 1, PATIENCE).await;
         sender.killed().await;
     }
-    sender.rest().await;
+    nothing_is_owed(&sender.ingest, PATIENCE).await;
     let mut batches: BTreeMap<String, Vec<Vec<String>>> = BTreeMap::new();
     for request in endpoint.requests() {
         let id = request.header("webhook-id").unwrap().to_owned();

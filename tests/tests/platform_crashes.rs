@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use db::Backend;
 use e2e::designs::Design;
 use e2e::http::{self, http, items};
-use e2e::pair::{number, text};
+use e2e::pair::{nothing_is_owed, text};
 use e2e::process::Process;
 use e2e::{seed, turns};
 use fastrand::Rng;
@@ -81,21 +81,6 @@ impl Platform {
         self.ingest.healthy().await;
     }
 
-    /// Waits until nothing is owed.
-    async fn rest(&self) {
-        let url = format!("{}/webhooks/queue/stats", self.ingest.url());
-        let began = Instant::now();
-        loop {
-            let stats = http::get(&url).await.unwrap().json;
-            if number(&stats, "pending") + number(&stats, "processing") == 0 {
-                assert_eq!(number(&stats, "failed"), 0, "{stats}");
-                return;
-            }
-            assert!(began.elapsed() < PATIENCE, "{stats}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
     /// How often each event came to each path.
     fn arrived(&self) -> BTreeMap<(String, String), usize> {
         let mut arrived = BTreeMap::new();
@@ -142,7 +127,7 @@ async fn a_killed_replay_sends_everything(backend: Backend) {
         assert!(began.elapsed() < PATIENCE, "{replay}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
-    platform.rest().await;
+    nothing_is_owed(&platform.ingest, PATIENCE).await;
     let counts = (
         &ended["state"],
         &ended["queued"],
@@ -191,7 +176,7 @@ async fn a_killed_fan_out_reaches_every_endpoint(backend: Backend) {
         assert!(began.elapsed() < PATIENCE, "{arrived}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    platform.rest().await;
+    nothing_is_owed(&platform.ingest, PATIENCE).await;
     let arrived = platform.arrived();
     assert_eq!(arrived.len(), ENDPOINTS * EVENTS);
     let deliveries = platform.get("/deliveries?limit=1").await;
@@ -279,7 +264,7 @@ async fn a_key_publishes_once_whenever_the_service_dies(backend: Backend) {
         "one event for each key and place"
     );
     assert!(published.iter().all(|id| logged.contains(id.as_str())));
-    platform.rest().await;
+    nothing_is_owed(&platform.ingest, PATIENCE).await;
     let arrived = platform.arrived();
     assert_eq!(arrived.len(), published.len());
     println!(
@@ -330,7 +315,7 @@ async fn a_watched_folder_is_emptied_once(backend: Backend) {
     let left = std::fs::read_dir(&folder).unwrap().filter_map(Result::ok);
     let left: Vec<_> = left.filter(|entry| entry.path().is_file()).collect();
     assert!(left.is_empty(), "{left:?}");
-    platform.rest().await;
+    nothing_is_owed(&platform.ingest, PATIENCE).await;
     // Each was told to have come, and to have been read.
     assert_eq!(platform.arrived().len(), 2 * FILES);
 }
