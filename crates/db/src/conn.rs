@@ -189,10 +189,10 @@ fn lost(error: diesel::ConnectionError) -> DbError {
     DbError::new(DbErrorKind::Lost, error.to_string())
 }
 
-/// `page_size` and `auto_vacuum` only take effect before the first table exists. A checkpoint at 64 MB
-/// instead of 4 MB keeps its pauses out of the p99 of a busy writer.
+/// `page_size` and `auto_vacuum` only take effect before the first table exists. Checkpoints have a thread of their own
+/// (`writer/checkpoints.rs`); a commit makes one only when the log has outgrown it.
 fn sqlite_pragmas(settings: &DatabaseSettings, purpose: Use) -> String {
-    const CHECKPOINT_PAGES: u64 = 64 * 1024 * 1024 / PAGE_BYTES;
+    const CHECKPOINT_PAGES: u64 = 128 * 1024 * 1024 / PAGE_BYTES;
     const PAGE_BYTES: u64 = 8192;
     let mut text = format!(
         "PRAGMA busy_timeout = 10000; PRAGMA page_size = {PAGE_BYTES}; \

@@ -16,11 +16,15 @@ use crate::database::Database;
 use crate::error::DbError;
 use crate::sql::sql;
 
-/// Commits after which there is something to move.
-const COMMITS: u64 = 1_000;
+/// Frames (a page with its header) in the log that are worth moving, some 64 MB: most pages are in it many times, and
+/// are moved once. And commits after which it is looked.
+const FRAMES: i64 = 8_000;
+const COMMITS: u64 = 32;
 /// Longest time that something is left in the log.
 const REST_MAX: Duration = Duration::from_secs(30);
-/// What may be left for the writer, frames (a page with its header), and how often it is tried to get there.
+/// Whoever has to do with requests comes first. On Linux this is a thread's own.
+const NICE: i32 = 10;
+/// What may be left for the writer, frames, and how often it is tried to get there.
 const LEFT_MAX: i64 = 64;
 const PASSES_MAX: usize = 4;
 
@@ -66,6 +70,7 @@ impl Checkpoints {
         self.commits += 1;
         if self.commits.is_multiple_of(COMMITS)
             && let Some(due) = &self.due
+            && is_worth_it(conn)
         {
             // One call is enough, however many commits there have been since.
             let _called_already = due.try_send(());
@@ -93,6 +98,14 @@ struct Moved {
     checkpointed: i64,
 }
 
+fn is_worth_it(conn: &mut Conn) -> bool {
+    match conn.row(sql("PRAGMA wal_checkpoint(NOOP)")) {
+        Ok(Some(Moved { log, checkpointed })) => log - checkpointed >= FRAMES,
+        // The thread will say what is wrong.
+        Ok(None) | Err(_) => true,
+    }
+}
+
 /// Moves what there is; answers how far it came.
 fn pass(conn: &mut Conn) -> Result<Option<Moved>, DbError> {
     conn.row(sql("PRAGMA wal_checkpoint(PASSIVE)"))
@@ -114,6 +127,9 @@ fn move_most(conn: &mut Conn) -> Result<bool, DbError> {
 }
 
 fn run(database: &Database, calls: &Receiver<()>, little_left: &AtomicBool) {
+    if let Err(error) = rustix::process::nice(NICE) {
+        tracing::warn!(%error, "checkpoints get as much of the processor as all else");
+    }
     let mut conn = None;
     while calls.recv_timeout(REST_MAX) != Err(RecvTimeoutError::Disconnected) {
         let done: Result<bool, DbError> = (|| {

@@ -20,7 +20,7 @@ const fn bulk_share(backend: Backend) -> usize {
 const BULK_SHARE_BESIDE_QUIET: usize = 128;
 
 /// Rests in the time that the transaction took.
-const RESTS: u32 = 4;
+const RESTS: u32 = 6;
 
 /// A disk that stalls is no reason to rest long.
 const REST_MAX: Duration = Duration::from_millis(20);
@@ -51,10 +51,10 @@ mod tests {
     fn the_loud_rest_unless_they_fall_behind() {
         let took = Duration::from_millis(1);
         for (backend, jobs, took, rested_ms) in [
-            (Backend::Sqlite, 1, took, 4),
-            (Backend::Sqlite, 31, took, 4),
+            (Backend::Sqlite, 1, took, 6),
+            (Backend::Sqlite, 31, took, 6),
             (Backend::Sqlite, 32, took, 1),
-            (Backend::Postgres, 127, took, 4),
+            (Backend::Postgres, 127, took, 6),
             (Backend::Postgres, 128, took, 1),
             (Backend::Postgres, 1, 100 * took, 20),
         ] {
