@@ -51,7 +51,10 @@ const FENCES: &[(&str, &[&str])] = &[
         "diesel",
         &["access", "db", "delivery", "ingest", "receiver", "testkit"],
     ),
-    ("reqwest", &["delivery", "client", "testkit", "e2e"]),
+    (
+        "reqwest",
+        &["delivery", "client", "draftwire", "testkit", "e2e"],
+    ),
     ("notify", &["ingest"]),
     ("lettre", &["ingest"]),
 ];

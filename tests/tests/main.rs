@@ -42,3 +42,5 @@ mod repeats;
 mod start;
 #[cfg(test)]
 mod stopping;
+#[cfg(test)]
+mod traces;

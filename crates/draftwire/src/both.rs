@@ -18,6 +18,7 @@ use crate::reload::{Running, follow};
 use crate::report::{figure, line};
 use crate::samples;
 use crate::single::stopping;
+use crate::traces;
 
 /// The receiver's name for this ingest service, and ingest's name for this receiver.
 const SOURCE: &str = "draftwire";
@@ -34,6 +35,7 @@ struct Addresses {
 pub(crate) async fn run(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
     let first = args.load(&[])?;
     let level = telemetry::init(&first.section("log")?)?;
+    let traces = traces::start(&first, "draftwire")?;
     let ingest_listener = bind("ingest", &first.section::<String>("ingest.listen")?)?;
     let receiver_listener = ReceiverSettings::load(&first)?.bind()?;
     let addresses = Addresses {
@@ -93,6 +95,7 @@ pub(crate) async fn run(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
     let receiver = stopping(receiver, &shutdown);
     let (ingested, received, signals) =
         tokio::join!(ingest, receiver, stop_on_signal(shutdown.clone()));
+    traces.stop().await;
     signals.context("signals cannot be heard")?;
     ingested?;
     received?;

@@ -20,6 +20,7 @@ mod single;
 mod subscriptions;
 mod tail;
 mod time;
+mod traces;
 mod upload;
 mod watch;
 

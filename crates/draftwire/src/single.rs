@@ -10,10 +10,12 @@ use service::{Shutdown, bind, stop_on_signal, telemetry};
 use crate::cli::{Service, SettingsArgs};
 use crate::keys;
 use crate::reload::{Running, follow};
+use crate::traces;
 
 pub(crate) async fn ingest(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
     let settings = args.load(&[])?;
     let level = telemetry::init(&settings.section("log")?)?;
+    let traces = traces::start(&settings, "draftwire-ingest")?;
     let running = Running {
         args,
         more: &[],
@@ -32,6 +34,7 @@ pub(crate) async fn ingest(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
         stop_on_signal(shutdown.clone()),
         follow(running, reloader, &shutdown),
     );
+    traces.stop().await;
     signals.context("signals cannot be heard")?;
     served?;
     Ok(ExitCode::SUCCESS)
@@ -40,6 +43,7 @@ pub(crate) async fn ingest(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
 pub(crate) async fn receiver(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
     let settings = args.load(&[])?;
     telemetry::init(&settings.section("log")?)?;
+    let traces = traces::start(&settings, "draftwire-receiver")?;
     let settings = ReceiverSettings::load(&settings)?;
     let listener = settings.bind()?;
     let service = Receiver::start(settings).await?;
@@ -49,6 +53,7 @@ pub(crate) async fn receiver(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
         stopping(service.serve(listener, shutdown.clone()), &shutdown),
         stop_on_signal(shutdown.clone()),
     );
+    traces.stop().await;
     signals.context("signals cannot be heard")?;
     served?;
     Ok(ExitCode::SUCCESS)

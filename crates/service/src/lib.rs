@@ -40,6 +40,7 @@ mod listen;
 mod network;
 mod observe;
 pub mod problem;
+mod request_span;
 mod runner;
 mod server;
 mod settings;

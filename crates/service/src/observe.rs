@@ -13,6 +13,7 @@ use actix_web::{Error, ResponseError};
 use tracing::Instrument;
 
 use crate::Problem;
+use crate::request_span::RequestSpan;
 
 /// Longest request id taken from a client.
 const REQUEST_ID_BYTES_MAX: usize = 64;
@@ -74,12 +75,19 @@ pub async fn observe(
     let method = request.method().clone();
     let path: String = request.path().chars().take(PATH_LOGGED_CHARS_MAX).collect();
     let span = tracing::info_span!("request", request_id = %id);
+    let collected = RequestSpan::start(&request, &id);
     let answering = async {
         let answer = next.call(request).await;
         let answer = answer
             .map(|answer| as_problem(answer.map_into_boxed_body()))
             .map_err(error_as_problem);
-        log(&method, &path, status(&answer), started);
+        let status = status(&answer);
+        if let Some(collected) = collected {
+            let route = answer.as_ref().ok();
+            let route = route.and_then(|answer| answer.request().match_pattern());
+            collected.end(route, status);
+        }
+        log(&method, &path, status, started);
         answer
     };
     let scoped = CURRENT.scope(id.clone(), answering.instrument(span));

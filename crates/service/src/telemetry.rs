@@ -13,7 +13,8 @@ use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 /// Modules that say at `info` what only their authors want to know; `log.level` may name them louder.
-const QUIET: &str = "actix_server=warn,actix_http=warn,hyper=warn,hyper_util=warn";
+const QUIET: &str =
+    "actix_server=warn,actix_http=warn,hyper=warn,hyper_util=warn,opentelemetry=warn";
 
 /// The `[log]` section.
 #[derive(Debug, Clone, Deserialize)]

@@ -15,6 +15,7 @@ use futures_util::FutureExt;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT as AGENT};
 use ring::rand::{SecureRandom, SystemRandom};
 
+use super::spans::AttemptSpan;
 use super::{Answered, Command, Context, Work};
 use crate::endpoint::Endpoint;
 use crate::finish::{About, Ended, Next};
@@ -97,13 +98,31 @@ pub(super) fn count(context: &Context, work: &Work, outcome: &Outcome, next: Nex
 
 async fn send(context: &Context, work: &Work, started_at_ms: i64) -> Outcome {
     let request = build_request(work.profile, &work.endpoint, &work.event, started_at_ms);
-    match request {
-        Ok(request) => {
+    hand_over(context, &work.endpoint, std::iter::once(work), request).await
+}
+
+/// Sends what was built for these deliveries, and says to whoever collects traces what came of it.
+pub(super) async fn hand_over<'w>(
+    context: &Context,
+    endpoint: &Endpoint,
+    works: impl Iterator<Item = &'w Work> + Clone,
+    request: Result<Request, String>,
+) -> Outcome {
+    let span = AttemptSpan::start(works);
+    let outcome = match request {
+        Ok(mut request) => {
+            if let Some(span) = &span {
+                span.name_in(&mut request.headers);
+            }
             let reply = context.transport.send(request).await;
-            reply.outcome(work.endpoint.retry_client_errors)
+            reply.outcome(endpoint.retry_client_errors)
         }
         Err(message) => Outcome::unsendable(message),
+    };
+    if let Some(span) = span {
+        span.end(&outcome);
     }
+    outcome
 }
 
 /// What is sent for an event: rendered, signed, with the endpoint's own headers.
@@ -144,7 +163,7 @@ pub(super) fn request(
 }
 
 /// The publisher's `traceparent` (W3C Trace Context section 3.2: four fields of lower-case hex).
-fn trace_parent(metadata: &JsonObject) -> Option<HeaderValue> {
+pub(super) fn trace_parent(metadata: &JsonObject) -> Option<HeaderValue> {
     const LENGTHS: [usize; 4] = [2, 32, 16, 2];
     let text: String = serde_json::from_str(metadata.member("traceparent")?).ok()?;
     let fields: Vec<&str> = text.split('-').collect();

@@ -52,13 +52,8 @@ fn is_news(work: &Work) -> bool {
 }
 
 async fn send(context: &Context, sending: &Sending, started_at_ms: i64) -> Outcome {
-    match build_request(sending, started_at_ms) {
-        Ok(request) => {
-            let reply = context.transport.send(request).await;
-            reply.outcome(sending.first.endpoint.retry_client_errors)
-        }
-        Err(message) => Outcome::unsendable(message),
-    }
+    let request = build_request(sending, started_at_ms);
+    attempt::hand_over(context, &sending.first.endpoint, sending.works(), request).await
 }
 
 fn build_request(sending: &Sending, attempt_ms: i64) -> Result<Request, String> {

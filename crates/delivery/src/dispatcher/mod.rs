@@ -10,6 +10,7 @@ mod collecting;
 mod gates;
 mod looks;
 mod sending;
+mod spans;
 mod start;
 mod turns;
 mod waiting;

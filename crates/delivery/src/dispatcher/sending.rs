@@ -42,7 +42,7 @@ impl Sending {
         })
     }
 
-    pub(super) fn works(&self) -> impl Iterator<Item = &Work> {
+    pub(super) fn works(&self) -> impl Iterator<Item = &Work> + Clone {
         let others = self.batch.iter().flat_map(|batch| &batch.others);
         iter::once(&self.first).chain(others)
     }
