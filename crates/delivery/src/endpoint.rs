@@ -8,7 +8,7 @@ use contract::{EventType, KeyPair, Profile, Secret, SecretError, Signer, Signing
 use reqwest::Url;
 use reqwest::header::HeaderMap;
 
-use crate::batching::Bounds;
+use crate::batching::{Batching, Bounds};
 use crate::filter::Filter;
 use crate::schedule::RetrySchedule;
 use crate::settings::DeliverySettings;
@@ -32,6 +32,7 @@ pub struct SubscriptionSettings {
     /// Empty: the default of `[ingest.delivery]`.
     pub retry_schedule: String,
     pub is_active: bool,
+    pub batch: Option<Batching>,
     pub headers: BTreeMap<String, String>,
 }
 
@@ -49,6 +50,7 @@ impl SubscriptionSettings {
             profile: self.profile.parse::<Profile>()?,
             is_active: self.is_active,
             headers: self.headers.clone(),
+            batch: self.batch,
             timeout_seconds: (self.timeout_seconds != 0).then_some(self.timeout_seconds),
             retry: Retry {
                 schedule: Some(self.retry_schedule.clone()).filter(|text| !text.is_empty()),

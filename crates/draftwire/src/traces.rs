@@ -45,6 +45,10 @@ pub(crate) fn start(settings: &Settings, name: &'static str) -> anyhow::Result<T
         (0.0..=1.0).contains(&ratio),
         "traces.sample_ratio is {ratio}; give a number from 0 (none) to 1 (all)"
     );
+    anyhow::ensure!(
+        settings.timeout_seconds > 0,
+        "traces.timeout_seconds is 0; no batch of spans would ever be taken"
+    );
     let exporter = exporter(&settings).context("traces.otlp_endpoint")?;
     let resource = Resource::builder_empty()
         .with_service_name(name)
@@ -150,6 +154,7 @@ mod tests {
                 "traces.otlp_endpoint: give an address that begins",
             ),
             ("traces.sample_ratio=1.5", "traces.sample_ratio is 1.5"),
+            ("traces.timeout_seconds=0", "traces.timeout_seconds is 0"),
             ("traces.sample_ratio=-0.1", "traces.sample_ratio is -0.1"),
         ] {
             let error = started(&["traces.otlp_endpoint=http://127.0.0.1:4318", set]);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use access::KeyText;
 use console::ConsoleSettings;
 use db::{DatabaseSection, DatabaseSettings, UrlError, WriterSettings};
-use delivery::{DeliverySettings, SubscriptionSettings};
+use delivery::{Batching, DeliverySettings, SubscriptionSettings};
 use extract::Kind;
 use extract::facts::Rules;
 use serde::Deserialize;
@@ -134,6 +134,8 @@ struct SubscriptionSection {
     timeout_seconds: u32,
     retry_schedule: String,
     is_active: bool,
+    batch_events_max: u32,
+    batch_wait_ms: u32,
     headers: BTreeMap<String, SecretText>,
 }
 
@@ -234,6 +236,10 @@ fn subscriptions(settings: &Settings) -> Result<Subscriptions, SettingsError> {
             timeout_seconds: section.timeout_seconds,
             retry_schedule: section.retry_schedule,
             is_active: section.is_active,
+            batch: (section.batch_events_max != 0).then_some(Batching {
+                max_events: section.batch_events_max,
+                max_wait_ms: section.batch_wait_ms,
+            }),
             headers: section
                 .headers
                 .into_iter()

@@ -10,7 +10,7 @@ use serde_json::Value;
 use testkit::{RecordedRequest, ScriptedEndpoint, ScriptedReply};
 
 use crate::gated_endpoint::GatedEndpoint;
-use crate::harness::{DELIVERED, Harness, poll, publish, settings, verify};
+use crate::harness::{DELIVERED, Harness, poll, publish, settings, subscription, verify};
 
 crate::on_both_databases!(
     a_batch_is_full_by_count,
@@ -21,6 +21,7 @@ crate::on_both_databases!(
     order_holds_in_batches,
     cloud_events_have_a_batch_mode_of_their_own,
     a_paused_endpoint_keeps_its_batches,
+    the_settings_ask_for_batches_and_for_none_again,
 );
 
 pub(crate) const LONG_MS: u32 = 60_000;
@@ -276,4 +277,32 @@ async fn a_paused_endpoint_keeps_its_batches(backend: Backend) {
     subscriptions.enable(&tenant, made.id).await.unwrap();
     harness.until(DELIVERED, 3).await;
     assert_eq!(sizes(&endpoint.requests()), [3]);
+}
+
+async fn the_settings_ask_for_batches_and_for_none_again(backend: Backend) {
+    let endpoint = ScriptedEndpoint::start().await;
+    let with = |max_events| {
+        let batch = Some(Batching {
+            max_events,
+            max_wait_ms: LONG_MS,
+        });
+        let subscription = subscription("shop", endpoint.url());
+        vec![delivery::SubscriptionSettings {
+            batch,
+            ..subscription
+        }]
+    };
+    let mut harness = Harness::start(backend, with(4)).await;
+    harness.publish_many(4).await;
+    harness.until(DELIVERED, 4).await;
+    harness
+        .restart(vec![subscription("shop", endpoint.url())])
+        .await;
+    harness.publish_many(2).await;
+    harness.until(DELIVERED, 6).await;
+    assert_eq!(sizes(&endpoint.requests()), [4, 1, 1]);
+    harness.stop();
+    let refused = harness.try_start(with(1)).await.err().unwrap().to_string();
+    assert!(refused.contains("shop"), "{refused}");
+    assert!(refused.contains("batch.max_events: 1 is not"), "{refused}");
 }

@@ -107,6 +107,7 @@ pub(crate) fn subscription(name: &str, url: &str) -> SubscriptionSettings {
         timeout_seconds: 0,
         retry_schedule: String::new(),
         is_active: true,
+        batch: None,
         headers: Default::default(),
     }
 }

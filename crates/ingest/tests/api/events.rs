@@ -139,3 +139,19 @@ async fn what_is_owed_is_delivered_when_the_subscriber_is_back() {
         ingest.stop().await;
     }
 }
+
+#[tokio::test]
+async fn a_subscription_of_the_settings_gets_its_events_together() {
+    let sets = ["batch_events_max=2", "batch_wait_ms=60000"];
+    let sets = sets.map(|set| format!("ingest.delivery.subscriptions.shop.{set}"));
+    let sets: Vec<&str> = sets.iter().map(String::as_str).collect();
+    let temp = TempDb::sqlite();
+    let ingest = TestIngest::start_with(&temp, &sets).await;
+    ingest.upload("a.dxf", &disc(1)).await;
+    let requests = ingest.endpoint.wait_for(1, crate::harness::PATIENCE).await;
+    let events: Vec<serde_json::Value> = serde_json::from_slice(&requests[0].body).unwrap();
+    let types: BTreeSet<_> = events.iter().map(|event| event["type"].as_str()).collect();
+    let both = ["file.ingested", "file.processed"];
+    assert_eq!(types, both.map(Some).into_iter().collect());
+    ingest.stop().await;
+}
