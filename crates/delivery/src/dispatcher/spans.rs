@@ -2,7 +2,7 @@
 
 use contract::{DeliveryId, Event};
 use opentelemetry::propagation::Extractor;
-use opentelemetry::trace::{Link, SpanContext, SpanKind, Status, TraceContextExt, Tracer};
+use opentelemetry::trace::{Link, SpanKind, Status, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue, global};
 use opentelemetry_http::HeaderInjector;
 use reqwest::header::{HeaderMap, HeaderValue};
@@ -34,31 +34,11 @@ impl AttemptSpan {
             }
         };
         let context = Context::new().with_span(span);
-        let started = Self(context);
-        if !started.context().is_valid() {
+        if !context.span().span_context().is_valid() {
             return None;
         }
-        let (work, event) = (first, &first.event);
-        let span = started.0.span();
-        span.set_attribute(KeyValue::new(
-            "draftwire.subscription.id",
-            work.endpoint.uuid.to_string(),
-        ));
-        match size {
-            1 => span.set_attributes([
-                KeyValue::new("draftwire.event.id", event.id.to_string()),
-                KeyValue::new("draftwire.event.type", event.event_type.as_str().to_owned()),
-                KeyValue::new(
-                    "draftwire.delivery.id",
-                    DeliveryId(work.delivery_id).to_string(),
-                ),
-            ]),
-            _ => span.set_attribute(KeyValue::new(
-                "messaging.batch.message_count",
-                i64::try_from(size).unwrap_or(i64::MAX),
-            )),
-        }
-        Some(started)
+        context.span().set_attributes(attributes(first, size));
+        Some(Self(context))
     }
 
     /// Tells the endpoint whose child its own span is.
@@ -82,9 +62,26 @@ impl AttemptSpan {
         }
         span.end();
     }
+}
 
-    fn context(&self) -> SpanContext {
-        self.0.span().span_context().clone()
+/// What tells one attempt from another; of a batch what its members share.
+fn attributes(first: &Work, size: usize) -> Vec<KeyValue> {
+    let (event, delivery) = (&first.event, DeliveryId(first.delivery_id));
+    let subscription = KeyValue::new("draftwire.subscription.id", first.endpoint.uuid.clone());
+    match size {
+        1 => vec![
+            subscription,
+            KeyValue::new("draftwire.delivery.id", delivery.to_string()),
+            KeyValue::new("draftwire.event.id", event.id.to_string()),
+            KeyValue::new("draftwire.event.type", event.event_type.as_str().to_owned()),
+        ],
+        _ => {
+            let size = i64::try_from(size).unwrap_or(i64::MAX);
+            vec![
+                subscription,
+                KeyValue::new("messaging.batch.message_count", size),
+            ]
+        }
     }
 }
 
